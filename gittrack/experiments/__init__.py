@@ -1,0 +1,1 @@
+"""The record of an experiment: format, store, index, query, table, diff, sharing."""

@@ -1,0 +1,1 @@
+"""What writes an experiment: the live run, its journal, capture and recovery."""
