@@ -1,0 +1,215 @@
+"""Write objects durably and read single ones in-process.
+
+dulwich gives the object model (serialisation, ids, packs); the files are written here, because dulwich's own
+``<object>.lock`` survives a kill or a full disk and then blocks that object for ever. The steps: a
+``tmp_obj_*`` file in the object folder (git's own name for it, so ``git prune`` removes leftovers), fsync, rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import stat
+import time
+import zlib
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.errors import GittrackError
+from gittrack.git.process import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from dulwich.object_store import DiskObjectStore
+
+    from gittrack.git.repository import ObjectFormat, Repository
+    from gittrack.git.state import Identity
+
+_random = random.SystemRandom()
+_N_NEW_FOLDER_TRIES = 100
+
+
+class ObjectMissingError(GittrackError):
+    """An object is not in the repository, or it is not of the kind that was asked for."""
+
+
+class TreeEntry(NamedTuple):
+    """One entry of a tree.
+
+    Attributes:
+        name: The name as git has it, in bytes of any encoding.
+        mode: ``0o100644``, ``0o100755``, ``0o120000`` (link), ``0o040000`` (tree) or ``0o160000`` (submodule).
+        oid: The object id in hex.
+    """
+
+    name: bytes
+    mode: int
+    oid: str
+
+
+def write_blob(repository: Repository, data: bytes) -> str:
+    """Write a blob; durable when this returns. Returns its id in hex."""
+    return _write(repository, b"blob", data)
+
+
+def write_tree(repository: Repository, entries: Iterable[TreeEntry]) -> str:
+    """Write a tree of entries in any order; durable when this returns. Returns its id in hex."""
+    from dulwich.objects import ObjectID, serialize_tree, sorted_tree_items
+
+    by_name = {entry.name: (entry.mode, ObjectID(entry.oid.encode())) for entry in entries}
+    return _write(repository, b"tree", b"".join(serialize_tree(sorted_tree_items(by_name, name_order=False))))
+
+
+def write_commit(
+    repository: Repository,
+    *,
+    tree: str,
+    parents: Sequence[str],
+    message: str,
+    author: Identity,
+    timestamp: float | None = None,
+) -> str:
+    """Write a commit; durable when this returns.
+
+    Args:
+        repository: The repository.
+        tree: The id of its tree.
+        parents: The ids of its parents.
+        message: Its message; NUL characters are dropped.
+        author: Author and committer.
+        timestamp: UTC epoch seconds; now by default.
+
+    Returns:
+        The commit's id in hex.
+    """
+    seconds = max(0, int(time.time() if timestamp is None else timestamp))
+    who = f"{author} {seconds} +0000"
+    lines = [
+        f"tree {tree}",
+        *(f"parent {parent}" for parent in parents),
+        f"author {who}",
+        f"committer {who}",
+        "",
+    ]
+    text = "\n".join([*lines, message.replace("\0", "").rstrip("\n") + "\n"])
+    return _write(repository, b"commit", text.encode("utf-8", "replace"))
+
+
+def read_object(repository: Repository, oid: str, kind: str) -> bytes:
+    """Return the content of one object, from loose files and packs.
+
+    Args:
+        repository: The repository.
+        oid: Its id in hex.
+        kind: ``blob``, ``tree`` or ``commit``.
+
+    Raises:
+        ObjectMissingError: There is no such object of that kind.
+    """
+    store = _object_store(repository.common_dir, repository.object_format)
+    if store is not None:
+        from dulwich.objects import ObjectID
+
+        with contextlib.suppress(KeyError, OSError, ValueError):
+            type_number, data = store.get_raw(ObjectID(oid.encode()))
+            if type_number == {"commit": 1, "tree": 2, "blob": 3}[kind]:
+                return data
+    try:
+        return repository.git.run("cat-file", kind, oid).stdout
+    except GitError as error:
+        raise ObjectMissingError(f"no {kind} {oid} in this repository: {error.message}") from error
+
+
+def read_tree(repository: Repository, oid: str) -> list[TreeEntry]:
+    """Return the entries of a tree, in git's order.
+
+    Raises:
+        ObjectMissingError: There is no such tree.
+    """
+    from dulwich.objects import parse_tree
+
+    raw = read_object(repository, oid, "tree")
+    entries = parse_tree(raw, sha_len=repository.id_length // 2)
+    return [TreeEntry(name, mode, hex_id.decode()) for name, mode, hex_id in entries]
+
+
+def graft(repository: Repository, tree: str, name: bytes, subtree: str) -> str:
+    """Return a tree like another one, with a folder put in place of whatever had its name.
+
+    Args:
+        repository: The repository.
+        tree: The id of the tree to start from.
+        name: The folder's name at the top level.
+        subtree: The id of the folder's tree.
+    """
+    kept = [entry for entry in read_tree(repository, tree) if entry.name != name]
+    return write_tree(repository, [*kept, TreeEntry(name, stat.S_IFDIR, subtree)])
+
+
+def object_id(object_format: ObjectFormat, kind: bytes, data: bytes) -> str:
+    """Return the id that git gives an object.
+
+    Example:
+        >>> object_id("sha1", b"blob", b"")
+        'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    import hashlib
+
+    return hashlib.new(object_format, b"%s %d\0%s" % (kind, len(data), data), usedforsecurity=False).hexdigest()
+
+
+def _write(repository: Repository, kind: bytes, data: bytes) -> str:
+    oid = object_id(repository.object_format, kind, data)
+    folder = repository.common_dir / "objects" / oid[:2]
+    target = folder / oid[2:]
+    try:
+        os.utime(target)  # present: fresh again, so that a concurrent `git gc` keeps it
+    except FileNotFoundError:
+        compressed = zlib.compress(b"%s %d\0%s" % (kind, len(data), data), 1)  # git's level for loose objects
+        _publish(compressed, folder, target)
+    except PermissionError:  # present, and owned by somebody else in a shared repository
+        pass
+    return oid
+
+
+def _publish(compressed: bytes, folder: Path, target: Path) -> None:
+    temporary = folder / f"tmp_obj_{_random.getrandbits(64):016x}"
+    descriptor = _open_new(temporary)
+    try:
+        try:
+            view = memoryview(compressed)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _open_new(path: Path) -> int:
+    """Open a new file in an object folder, which ``git gc`` may remove whenever it is empty."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    for _ in range(_N_NEW_FOLDER_TRIES):
+        try:
+            return os.open(path, flags, 0o444)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+    return os.open(path, flags, 0o444)
+
+
+@lru_cache(maxsize=8)
+def _object_store(common_dir: Path, object_format: ObjectFormat) -> DiskObjectStore | None:
+    """Return dulwich's reader of loose objects and packs; None where git itself must read."""
+    from dulwich.object_format import SHA1, SHA256
+    from dulwich.object_store import DiskObjectStore
+
+    try:
+        return DiskObjectStore(str(common_dir / "objects"), object_format=SHA1 if object_format == "sha1" else SHA256)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,222 @@
+"""Run the ``git`` program: the one place where a process is started for it.
+
+Every call is an argument list (never a shell), with an environment and settings that keep a hostile
+repository from running anything: no hooks, no fsmonitor, no prompts, no optional locks. Text that git prints is
+scrubbed of credentials before it reaches an error message.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from gittrack.errors import GittrackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# `git rev-parse --local-env-vars`: what a hook inherits and what would redirect our calls to other
+# repositories or indexes. Constant since git 2.30; asking git for it would cost a process per call.
+# Left in: GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS, by which CI systems hand over credentials.
+LOCAL_ENVIRONMENT = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+# Set for every call: English messages (they are parsed nowhere, but shown), no password prompt from a
+# background thread, no index refresh written by a read, no tracing into our pipes, no replaced objects.
+FIXED_ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_PAGER": "cat",
+    "LC_ALL": "C",
+}
+SAFE_SETTINGS = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "protocol.ext.allow=never",
+)
+
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]+@")
+
+
+class GitError(GittrackError):
+    """The git program answered with a non-zero exit code.
+
+    Attributes:
+        returncode: git's exit code.
+        stderr: what git said, without credentials.
+    """
+
+    def __init__(self, message: str, *, returncode: int, stderr: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.returncode = returncode
+        self.stderr = stderr
+
+
+class GitMissingError(GittrackError):
+    """There is no git program on PATH."""
+
+
+class Completed(NamedTuple):
+    """The result of one git process: raw output, scrubbed messages, exit code."""
+
+    stdout: bytes
+    stderr: str
+    returncode: int
+
+
+class Git:
+    """The git program, bound to one repository (or to none) and to an environment.
+
+    Args:
+        environ: The environment of the caller; variables that redirect git are left out.
+        cwd: The directory that git runs in.
+        git_dir: When given, git is told the repository instead of searching for it.
+        work_tree: The work tree that belongs to ``git_dir``; None for a bare repository.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        cwd: Path,
+        git_dir: Path | None = None,
+        work_tree: Path | None = None,
+    ) -> None:
+        self.cwd = cwd
+        self.environ = clean_environment(environ)
+        self.environ.update(FIXED_ENVIRONMENT)
+        if git_dir is not None:
+            self.environ["GIT_DIR"] = str(git_dir)
+        if work_tree is not None:
+            self.environ["GIT_WORK_TREE"] = str(work_tree)
+
+    def run(
+        self,
+        *args: str,
+        input: bytes | None = None,  # noqa: A002  subprocess.run's own name
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Completed:
+        """Run git to its end and return what it printed.
+
+        Args:
+            args: The arguments after ``git``; the caller fences values with ``--`` or ``--end-of-options``.
+            input: Bytes for its standard input; nothing by default.
+            check: Whether a non-zero exit code raises.
+            env: Variables added for this call only.
+            cwd: Another directory to run in.
+
+        Raises:
+            GitError: git exited with a non-zero code and ``check`` is true.
+            GitMissingError: There is no git program.
+        """
+        with self.popen(
+            *args,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=cwd,
+        ) as process:
+            stdout, stderr = process.communicate(input)
+        completed = Completed(stdout, scrub(stderr.decode("utf-8", "replace")), process.returncode)
+        if check and completed.returncode:
+            raise failure(args, completed)
+        return completed
+
+    def text(self, *args: str, env: Mapping[str, str] | None = None) -> str:
+        """Run git and return its output as text without the last newline; undecodable bytes are surrogates."""
+        return self.run(*args, env=env).stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def popen(
+        self,
+        *args: str,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        stderr: int | IO[bytes] = subprocess.DEVNULL,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start git with pipes for the caller to talk to.
+
+        Raises:
+            GitMissingError: There is no git program.
+        """
+        environ = {**self.environ, **env} if env else self.environ
+        try:
+            return subprocess.Popen(
+                ["git", *SAFE_SETTINGS, *args],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=environ,
+                cwd=cwd or self.cwd,
+            )
+        except FileNotFoundError as error:
+            if not (cwd or self.cwd).is_dir():
+                raise
+            raise GitMissingError("the git program is not on PATH", hint="install git 2.34 or newer") from error
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the variables by which git redirects its own child processes.
+
+    Args:
+        environ: Any environment, such as that of a git hook.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in LOCAL_ENVIRONMENT and not name.startswith("GIT_TRACE")
+    }
+
+
+def scrub(text: str) -> str:
+    """Return text without the user and password parts of URLs.
+
+    Example:
+        >>> scrub("fatal: unable to access 'https://me:s3cret@example.org/x.git/'")
+        "fatal: unable to access 'https://example.org/x.git/'"
+    """
+    return _USERINFO.sub(r"\g<scheme>", text)
+
+
+def failure(args: tuple[str, ...], completed: Completed) -> GitError:
+    """Return the error for a git call that failed, with git's own reason in one line.
+
+    Args:
+        args: The arguments after ``git``.
+        completed: What git answered.
+    """
+    lines = [line for line in completed.stderr.splitlines() if line.strip()]
+    reasons = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
+    reason = "; ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in reasons)
+    verb = next((arg for arg in args if not arg.startswith("-")), "")
+    return GitError(
+        f"git {verb} failed: {reason or f'exit code {completed.returncode}'}",
+        returncode=completed.returncode,
+        stderr=completed.stderr,
+    )

@@ -1,0 +1,248 @@
+"""Refs: read them without a process, change them by compare-and-swap.
+
+Where refs are files (the default of git until 3.0) they are read and written here, by the rules of git: a loose
+file wins over ``packed-refs``, a change holds ``<ref>.lock``. Everywhere else git does it. Changes of several refs
+at once are one transaction of ``git update-ref --stdin``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.errors import GittrackError
+from gittrack.git import loose_refs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gittrack.git.repository import Repository
+
+# git's own rules (git-check-ref-format), tested against the program.
+_REF = re.compile(
+    r"refs/(?!.*(?:\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$))[^\x00-\x20\x7f~^:?*\[\\]+",
+)
+_OID = re.compile(rb"[0-9a-f]{64}|[0-9a-f]{40}")
+_MAX_SYMREF_DEPTH = 5
+# git gives up on a busy lock after 0.1 s (loose) and 1 s (packed); many writers need more.
+_PATIENT = ("-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=20000")
+
+
+class RefError(GittrackError):
+    """A ref's name is not valid, or git refused a change."""
+
+
+class RefChangedError(RefError):
+    """A ref no longer has the value that a change expected."""
+
+
+class RefExistsError(RefChangedError):
+    """A ref that was to be created exists already."""
+
+
+class RefUpdate(NamedTuple):
+    """One change in a transaction.
+
+    Attributes:
+        ref: The full name.
+        new: The object id it shall have; None removes it.
+        old: The object id it must have now; None means that it must not exist.
+    """
+
+    ref: str
+    new: str | None
+    old: str | None
+
+
+def check_ref(ref: str) -> str:
+    """Return a full ref name that is safe to use as a path and as an argument.
+
+    Args:
+        ref: A name such as ``refs/heads/main``.
+
+    Raises:
+        RefError: ``git check-ref-format`` would refuse it.
+    """
+    if not _REF.fullmatch(ref):
+        raise RefError(f"not a valid ref name: {ref!r}")
+    return ref
+
+
+def read_ref(repository: Repository, ref: str) -> str | None:
+    """Return the object id of a ref (40 or 64 hex), or None when it does not exist.
+
+    Args:
+        repository: The repository.
+        ref: A full name; symbolic refs are followed.
+    """
+    if repository.ref_format != "files":
+        completed = repository.git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", check_ref(ref), check=False
+        )
+        return completed.stdout.decode().strip() or None
+    for _ in range(_MAX_SYMREF_DEPTH):
+        content = _read_loose(repository.common_dir / check_ref(ref))
+        if content is None:
+            return _packed(repository, ref).get(ref)
+        if not content.startswith(b"ref:"):
+            return content.decode()
+        ref = content[4:].strip().decode("utf-8", "surrogateescape")
+    return None
+
+
+def list_refs(repository: Repository, prefix: str) -> dict[str, str]:
+    """Return every ref below a prefix with its object id, in one pass over files.
+
+    Broken loose refs (empty after a power loss, symbolic, or not an object id) are left out, as in
+    ``git for-each-ref``.
+
+    Args:
+        repository: The repository.
+        prefix: Whole components, such as ``refs/gittrack/exps`` or ``refs/gittrack/exps/<baseline>``.
+    """
+    prefix = check_ref(prefix)
+    if repository.ref_format != "files":
+        listing = repository.git.text("for-each-ref", "--format=%(refname) %(objectname)", prefix + "/")
+        return dict(line.rsplit(" ", 1) for line in listing.splitlines())
+    # Loose first: pack-refs writes packed-refs before it removes the loose files, so nothing is missed.
+    loose = _scan_loose(repository.common_dir / prefix, prefix)
+    refs = _packed(repository, prefix + "/")
+    refs.update(loose)
+    return refs
+
+
+def create_ref(repository: Repository, ref: str, new: str) -> None:
+    """Create a ref that must not exist yet; durable when this returns.
+
+    Args:
+        repository: The repository.
+        ref: A full name.
+        new: The object id it shall have.
+
+    Raises:
+        RefExistsError: The ref exists.
+    """
+    check_ref(ref)
+    if repository.ref_format != "files":
+        transaction(repository, [RefUpdate(ref, new, None)])
+        return
+    if ref in _packed(repository, ref) or not loose_refs.create(repository, ref, new):
+        raise RefExistsError(f"'{ref}' exists already")
+
+
+def update_ref(repository: Repository, ref: str, new: str, old: str) -> None:
+    """Move a ref from one object to another by compare-and-swap; durable when this returns.
+
+    Args:
+        repository: The repository.
+        ref: A full name.
+        new: The object id it shall have.
+        old: The object id it must have now.
+
+    Raises:
+        RefChangedError: The ref has another value.
+        RefLockedError: Another process holds the ref for longer than the patience of ten seconds.
+    """
+    check_ref(ref)
+    if repository.ref_format != "files":
+        transaction(repository, [RefUpdate(ref, new, old)])
+        return
+    with loose_refs.hold(repository, ref, new) as publish:
+        current = read_ref(repository, ref)
+        if current != old:
+            raise RefChangedError(f"'{ref}' is at {current or 'nothing'}, not at {old}")
+        publish()
+
+
+def delete_ref(repository: Repository, ref: str, old: str) -> None:
+    """Remove a ref that has an expected value.
+
+    Raises:
+        RefChangedError: The ref has another value.
+    """
+    transaction(repository, [RefUpdate(ref, None, old)])
+
+
+def transaction(repository: Repository, updates: Iterable[RefUpdate]) -> None:
+    """Apply several changes at once: all of them or none.
+
+    Args:
+        repository: The repository.
+        updates: The changes; no ref twice.
+
+    Raises:
+        RefChangedError: One of the refs no longer has its expected value; nothing was changed.
+        RefError: git refused the changes; nothing was changed.
+    """
+    updates = list(updates)
+    if not updates:
+        return
+    zero = repository.zero_id
+    lines = [_transaction_line(check_ref(update.ref), update, zero) for update in updates]
+    completed = repository.git.run(*_PATIENT, "update-ref", "--stdin", "-z", input=b"".join(lines), check=False)
+    if not completed.returncode:
+        return
+    for update in updates:
+        current = read_ref(repository, update.ref)
+        if current != update.old:
+            kind = RefExistsError if update.old is None else RefChangedError
+            raise kind(f"'{update.ref}' is at {current or 'nothing'}, not at {update.old or 'nothing'}")
+    raise RefError(f"git could not change the refs: {completed.stderr.strip()}")
+
+
+def _transaction_line(ref: str, update: RefUpdate, zero: str) -> bytes:
+    name = ref.encode("utf-8", "surrogateescape")
+    if update.new is None:
+        return b"delete %s\0%s\0" % (name, (update.old or zero).encode())
+    if update.old is None:
+        return b"create %s\0%s\0" % (name, update.new.encode())
+    return b"update %s\0%s\0%s\0" % (name, update.new.encode(), update.old.encode())
+
+
+def _read_loose(path: Path | str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # absent, a directory, or a link that leads elsewhere
+        return None
+    try:
+        content = os.read(descriptor, 4096).strip()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return content if _OID.fullmatch(content) or content.startswith(b"ref:") else None
+
+
+def _scan_loose(folder: Path, prefix: str) -> dict[str, str]:
+    refs: dict[str, str] = {}
+    pending = [(str(folder), prefix)]
+    while pending:
+        path, name = pending.pop()
+        try:
+            entries = list(os.scandir(path))
+        except OSError:
+            continue
+        for entry in entries:
+            ref = f"{name}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((entry.path, ref))
+            elif (content := _read_loose(entry.path)) and not content.startswith(b"ref:") and _REF.fullmatch(ref):
+                refs[ref] = content.decode()
+    return refs
+
+
+def _packed(repository: Repository, start: str) -> dict[str, str]:
+    """Return the entries of ``packed-refs`` that are, or begin with, a name."""
+    try:
+        data = (repository.common_dir / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return {}
+    name = start.encode("utf-8", "surrogateescape")
+    if name not in data:
+        return {}
+    rest = rb"[^\n]+" if name.endswith(b"/") else rb""
+    pattern = re.compile(rb"^([0-9a-f]{64}|[0-9a-f]{40}) (" + re.escape(name) + rest + rb")$", re.MULTILINE)
+    found = pattern.findall(data)
+    return {ref.decode("utf-8", "surrogateescape"): oid.decode() for oid, ref in found}

@@ -1,0 +1,94 @@
+"""Remotes: which one git would use, and its URL without credentials."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gittrack.errors import GittrackError
+from gittrack.git.settings import read_setting
+
+if TYPE_CHECKING:
+    from gittrack.git.repository import Repository
+    from gittrack.git.state import Head
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/@]*@)*(?P<rest>[^?#]*)")
+_SCP = re.compile(r"(?P<user>[^/@:]+@)?(?P<host>[^/:@]+):(?P<path>.*)")
+
+
+class NoRemoteError(GittrackError):
+    """There is no remote, or none of the name that was asked for."""
+
+
+def list_remotes(repository: Repository) -> list[str]:
+    """Return the names of the remotes, in the order of the settings."""
+    return repository.git.text("remote").split("\n") if repository.git.text("remote") else []
+
+
+def default_remote(repository: Repository, head: Head) -> str | None:
+    """Return the remote that git would use: the branch's own, else ``origin``, else the only one.
+
+    Args:
+        repository: The repository.
+        head: Where HEAD is.
+    """
+    remotes = list_remotes(repository)
+    if head.branch is not None:
+        own = read_setting(repository, f"branch.{head.branch}.remote")
+        if own in remotes:
+            return own
+    if "origin" in remotes:
+        return "origin"
+    return remotes[0] if len(remotes) == 1 else None
+
+
+def require_remote(repository: Repository, head: Head, name: str | None) -> str:
+    """Return the remote of a name, or the default one.
+
+    Raises:
+        NoRemoteError: There is none.
+    """
+    remotes = list_remotes(repository)
+    if name is None:
+        name = default_remote(repository, head)
+        if name is None:
+            hint = f"name one of: {', '.join(remotes)}" if remotes else "add one: git remote add origin <url>"
+            raise NoRemoteError("no remote to use" if remotes else "this repository has no remote", hint=hint)
+    elif name not in remotes:
+        known = ", ".join(remotes) or "none"
+        raise NoRemoteError(f"no remote '{name}' (there is: {known})", hint=f"git remote add -- {name} <url>")
+    return name
+
+
+def remote_url(repository: Repository, name: str) -> str | None:
+    """Return the URL that git would contact (``url.*.insteadOf`` applied), without credentials.
+
+    Args:
+        repository: The repository.
+        name: The remote's name.
+    """
+    completed = repository.git.run("ls-remote", "--get-url", "--end-of-options", name, check=False)
+    url = completed.stdout.decode("utf-8", "replace").strip()
+    return strip_credentials(url) if url and url != name else None
+
+
+def strip_credentials(url: str) -> str:
+    """Return a remote URL without user, password, query and fragment; the user of an ssh URL is kept out too.
+
+    Args:
+        url: A URL, an scp-like address or a path.
+
+    Example:
+        >>> strip_credentials("https://me:s3cret@example.org/team/project.git?token=abc")
+        'https://example.org/team/project.git'
+        >>> strip_credentials("git@example.org:team/project.git")
+        'example.org:team/project.git'
+        >>> strip_credentials("/srv/git/project.git")
+        '/srv/git/project.git'
+    """
+    url = "".join(char for char in url if char.isprintable())
+    if match := _URL.match(url):
+        return match["scheme"] + match["rest"]
+    if (match := _SCP.fullmatch(url)) and "/" not in url.partition(":")[0]:
+        return f"{match['host']}:{match['path']}"
+    return url

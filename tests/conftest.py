@@ -1,0 +1,86 @@
+"""Isolation for every test: an empty home, no git settings of the machine, no GIT_* or GITTRACK_* variables."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+GITCONFIG = """\
+[user]
+	name = Ada Test
+	email = ada@example.org
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[protocol "file"]
+	allow = always
+[gc]
+	auto = 0
+"""
+
+
+@pytest.fixture(autouse=True)
+def _isolation(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(GITCONFIG, encoding="utf-8")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "GITTRACK_", "XDG_")) or name in {
+            "RANK",
+            "LOCAL_RANK",
+            "SLURM_PROCID",
+            "NO_COLOR",
+        }:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Callable[..., str]:
+    """Run git in `repo_dir` (or in `cwd`) and return what it printed, without the last newline."""
+
+    def run(*args: str, cwd: Path | None = None, check: bool = True, input: str | None = None) -> str:  # noqa: A002  subprocess.run's own name
+        done = subprocess.run(
+            ["git", *args],
+            cwd=cwd or tmp_path / "repo",
+            check=False,
+            input=input,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+        )
+        if check and done.returncode:
+            raise AssertionError(f"git {args} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout.removesuffix("\n")
+
+    return run
+
+
+@pytest.fixture
+def repo_dir(tmp_path: Path, git: Callable[..., str]) -> Path:
+    """A fresh repository on branch main with one commit of `train.py` and `params.yaml`."""
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git("init", "-q")
+    (folder / "train.py").write_text("print('training')\n", encoding="utf-8")
+    (folder / "params.yaml").write_text("train:\n  lr: 0.1\n  epochs: 3\n", encoding="utf-8")
+    git("add", "-A")
+    git("commit", "-q", "-m", "First model")
+    return folder
+
+
+@pytest.fixture
+def repository(repo_dir: Path) -> object:
+    """`repo_dir` opened by the git layer."""
+    from gittrack.git.repository import Repository
+
+    return Repository.discover(repo_dir, dict(os.environ))
