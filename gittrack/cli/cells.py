@@ -93,11 +93,11 @@ def render_moment(moment_s: float) -> str:
         >>> render_moment(0), render_moment(1.5)
         ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500Z')
     """
-    from datetime import datetime, timezone
+    from time import gmtime, strftime
 
-    moment = datetime.fromtimestamp(moment_s, timezone.utc)
-    text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
+    whole_s, milliseconds = divmod(round(moment_s * 1000), 1000)
+    text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(whole_s))
+    return f"{text}.{milliseconds:03d}Z" if milliseconds else text + "Z"
 
 
 def _date(moment_s: float, now_s: float) -> str:

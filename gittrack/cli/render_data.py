@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, TextIO
 
 from gittrack.cli.cells import render_moment, render_value
-from gittrack.experiments.table import MISSING
+from gittrack.experiments.table import MISSING, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from gittrack.experiments.table import Column, Table
 
 _SECTIONS: Final = {"metric": "metrics", "param": "params"}
-_CSV_READY: Final = frozenset({str, int, float})
+_NUMBERS: Final = frozenset({int, float})
+_NUMBERS_OR_MISSING: Final = _NUMBERS | {Missing}
+_QUOTED: Final = '",\r\n'  # what a field of CSV may hold only between quotes
 
 
 def write_csv(table: Table, stream: TextIO) -> None:
-    r"""Write the table as CSV (RFC 4180, so lines end with CR LF).
+    r"""Write the table as CSV: quoted as in RFC 4180, with the line ends that Unix tools and git expect (LF).
 
     The header has the columns' unique labels. A missing value is an empty field; flags, null, lists and
     dictionaries are written as JSON.
 
     Args:
         table: The table.
-        stream: Opened with `newline=""` when it is a file.
+        stream: The output.
 
     Example:
         >>> from gittrack.experiments.table import Column, Table
@@ -37,14 +39,12 @@ def write_csv(table: Table, stream: TextIO) -> None:
         >>> stream = StringIO()
         >>> write_csv(Table((Column("lr", "param"), Column("on", "param")), ([1e-5, MISSING], [True, None])), stream)
         >>> stream.getvalue()
-        'lr,on\r\n1e-05,true\r\n,null\r\n'
+        'lr,on\n1e-05,true\n,null\n'
     """
-    import csv
-
-    writer = csv.writer(stream)
-    writer.writerow(table.labels)
+    header = _quoted(list(table.labels))
     cells = [_csv_cells(column, values) for column, values in zip(table.columns, table.cells, strict=True)]
-    writer.writerows(zip(*cells, strict=True))
+    stream.write(",".join(header) + "\n")
+    stream.writelines(f"{line}\n" for line in map(",".join, zip(*cells, strict=True)))
 
 
 def write_json(table: Table, stream: TextIO) -> None:
@@ -95,13 +95,33 @@ def write_markdown(table: Table, stream: TextIO, *, precision: int | None = 5) -
     stream.writelines(f"| {' | '.join(row)} |\n" for row in (header, rules, *zip(*columns, strict=True)))
 
 
-def _csv_cells(column: Column, values: list[object]) -> list[object]:
+def _csv_cells(column: Column, values: list[object]) -> list[str]:
+    """Return the fields of a column. Column by column, because that is twice as fast as `csv.writer`."""
     types = set(map(type, values))
     if column.name == "created" and column.kind == "attribute":
         return [_moment(value) or "" for value in values]
-    if types <= _CSV_READY:
-        return values  # the writer's own conversion is exact, and in C
-    return ["" if value is MISSING else value if type(value) in _CSV_READY else _json_text(value) for value in values]
+    if types <= _NUMBERS:
+        return list(map(repr, values))
+    if types <= _NUMBERS_OR_MISSING:
+        return ["" if value is MISSING else repr(value) for value in values]
+    return _quoted([value if type(value) is str else _csv_text(value) for value in values])
+
+
+def _csv_text(value: object) -> str:
+    if value is MISSING:
+        return ""
+    return repr(value) if type(value) in _NUMBERS else _json_text(value)
+
+
+def _quoted(fields: list[str]) -> list[str]:
+    """Quote the fields that need it; one look at the whole column finds most columns free of them."""
+    together = "".join(fields)
+    if not any(character in together for character in _QUOTED):
+        return fields
+    return [
+        '"' + field.replace('"', '""') + '"' if any(character in field for character in _QUOTED) else field
+        for field in fields
+    ]
 
 
 def _json_rows(table: Table) -> Iterator[str]:
