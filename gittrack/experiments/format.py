@@ -1,0 +1,352 @@
+"""The files of an experiment's commit: the one place that knows how they are written and read.
+
+The normative description is docs/design/format.md. A reader meets three kinds of surprise: keys it does not know
+(kept for a rewrite), a newer version (refused by name), and damage (refused by name). All three concern one
+experiment only, never the others.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from gittrack.errors import GittrackError
+from gittrack.experiments.series import MetricSummary
+from gittrack.values import dump_json, load_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gittrack.values import PlainValue
+
+FORMAT_VERSION = 1
+FOLDER = ".gittrack"
+META_FILE = "meta.json"
+PARAMS_FILE = "params.json"
+METRICS_FILE = "metrics.json"
+SERIES_FILE = "series.tsv"
+REQUIREMENTS_FILE = "requirements.txt"
+LOG_FILE = "log.txt"
+MAX_FILE_BYTES = 16 << 20  # of one metadata file; a larger one is hostile or broken
+
+Status = Literal["running", "completed", "failed", "killed", "stale"]
+Source = Literal["run", "save", "command", "commit", "import"]
+
+
+class FormatError(GittrackError):
+    """The files of an experiment are damaged."""
+
+
+class NewerFormatError(FormatError):
+    """The experiment was recorded by a newer gittrack."""
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What ``meta.json`` says of an experiment.
+
+    Attributes:
+        name: Its name.
+        id: The run that wrote it: 16 hex digits, new for every run.
+        status: ``running``, ``completed``, ``failed``, ``killed`` or ``stale``.
+        source: What recorded it: a ``run`` in a script, ``save`` of the workspace, a ``command``, a ``commit``,
+            or an ``import``.
+        started: When the run started, UTC epoch seconds.
+        ended: When it ended, UTC epoch seconds; None while it runs.
+        baseline: The commit it starts from; None before the first commit.
+        code_tree: The tree of the code snapshot, without the ``.gittrack`` folder.
+        branch: The branch that HEAD was on; None when detached.
+        dirty: Whether the code differed from the baseline.
+        operation: A rebase, merge, … that was in progress.
+        remote_url: The URL of the default remote, without credentials.
+        author: ``Name <email>``.
+        host: The machine's name.
+        command: The command line, secrets masked.
+        directory: The folder it ran in, relative to the top of the repository.
+        group: A name that ties experiments together.
+        tags: Keys and values set by the user.
+        notes: Texts added by the user, in order.
+        description: One text that says what the experiment is about.
+        message: Why it failed or was killed, or what the user said when saving.
+        parent_run: The experiment within which it ran.
+        exit_code: Of the command, when one was run.
+        duration_s: Seconds from start to end.
+        peak_memory_bytes: The largest resident size of the process.
+        environment: Python, packages, machine.
+        left_out: What the snapshot does not hold: path, reason, size in bytes.
+        files: The declared params and metrics files that were read.
+        problems: What could not be read or kept, one sentence each.
+        landed: The commits that contain its code.
+        extra: Keys that this version does not know, kept for a rewrite.
+    """
+
+    name: str
+    id: str
+    status: Status
+    source: Source = "run"
+    started: float = 0.0
+    ended: float | None = None
+    baseline: str | None = None
+    code_tree: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    operation: str | None = None
+    remote_url: str | None = None
+    author: str | None = None
+    host: str | None = None
+    command: tuple[str, ...] = ()
+    directory: str = ""
+    group: str | None = None
+    tags: Mapping[str, PlainValue] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    description: str | None = None
+    message: str | None = None
+    parent_run: str | None = None
+    exit_code: int | None = None
+    duration_s: float | None = None
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, PlainValue] = field(default_factory=dict)
+    left_out: tuple[Mapping[str, PlainValue], ...] = ()
+    files: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    landed: tuple[str, ...] = ()
+    extra: Mapping[str, PlainValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that an experiment's ``.gittrack`` folder holds.
+
+    Attributes:
+        meta: The description.
+        params: Dotted names and their values.
+        metrics: Names and their summaries.
+        series: The content of ``series.tsv``.
+        requirements: The content of ``requirements.txt``.
+        log: The output of the command, when one was run.
+    """
+
+    meta: Meta
+    params: Mapping[str, PlainValue] = field(default_factory=dict)
+    metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
+    series: bytes | None = None
+    requirements: bytes | None = None
+    log: bytes | None = None
+
+
+_TIMES = ("started", "ended")
+_FIELDS = {entry.name: entry for entry in fields(Meta) if entry.name != "extra"}
+_OPTIONAL_TEXTS = frozenset(
+    "baseline code_tree branch operation remote_url author host group description message parent_run".split()
+)
+_OPTIONAL_NUMBERS = frozenset("exit_code duration_s peak_memory_bytes".split())
+_TUPLES = frozenset("command notes left_out files problems landed".split())
+_MAPPINGS = frozenset("tags environment".split())
+
+
+def render_files(record: Record) -> dict[str, bytes]:
+    """Return the files of a record's ``.gittrack`` folder by name.
+
+    Args:
+        record: What to write.
+    """
+    files = {
+        META_FILE: render_meta(record.meta),
+        PARAMS_FILE: dump_json(dict(record.params)).encode(),
+        METRICS_FILE: render_metrics(record.metrics),
+    }
+    optional = {SERIES_FILE: record.series, REQUIREMENTS_FILE: record.requirements, LOG_FILE: record.log}
+    files.update({name: data for name, data in optional.items() if data})
+    return files
+
+
+def parse_files(files: Mapping[str, bytes]) -> Record:
+    """Return the record that the files of a ``.gittrack`` folder hold.
+
+    Args:
+        files: Contents by name; all but ``meta.json`` may be absent.
+
+    Raises:
+        NewerFormatError: A newer gittrack wrote them.
+        FormatError: They are damaged.
+    """
+    if META_FILE not in files:
+        raise FormatError("no meta.json: not the commit of an experiment")
+    return Record(
+        meta=parse_meta(files[META_FILE]),
+        params=parse_params(files.get(PARAMS_FILE, b"{}")),
+        metrics=parse_metrics(files.get(METRICS_FILE, b"{}")),
+        series=files.get(SERIES_FILE),
+        requirements=files.get(REQUIREMENTS_FILE),
+        log=files.get(LOG_FILE),
+    )
+
+
+def render_meta(meta: Meta) -> bytes:
+    """Return ``meta.json``: canonical JSON; values that say nothing are left out."""
+    document = {key: value for key, value in asdict(meta).items() if value not in (None, (), {}, "", False)}
+    extra = document.pop("extra", {})
+    for key in _TIMES:
+        if key in document:
+            document[key] = format_time(document[key])
+    listed = {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
+    return dump_json({**extra, **listed, "format": FORMAT_VERSION}).encode()
+
+
+def parse_meta(data: bytes) -> Meta:
+    """Return what ``meta.json`` says.
+
+    Args:
+        data: The content of the file.
+
+    Raises:
+        NewerFormatError: A newer gittrack wrote it.
+        FormatError: It is damaged.
+    """
+    document = _load_object(data, META_FILE)
+    version = document.pop("format", None)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise FormatError(f"{META_FILE}: no format version")
+    if version > FORMAT_VERSION:
+        raise NewerFormatError(
+            f"recorded in format {version} by a newer gittrack; this one reads up to {FORMAT_VERSION}",
+            hint="upgrade gittrack: pip install -U gittrack",
+        )
+    if document.get("status") not in get_args(Status):
+        raise FormatError(f"{META_FILE}: unknown status {document.get('status')!r}")
+    try:
+        known = {key: _read_field(key, document.pop(key)) for key in list(document) if key in _FIELDS}
+        return Meta(**known, extra=document)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{META_FILE}: {error}") from error
+
+
+def render_metrics(metrics: Mapping[str, MetricSummary]) -> bytes:
+    """Return ``metrics.json``: the summary of each metric."""
+    return dump_json({name: _summary_document(summary) for name, summary in metrics.items()}).encode()
+
+
+def parse_metrics(data: bytes) -> dict[str, MetricSummary]:
+    """Return the summaries that ``metrics.json`` holds.
+
+    Raises:
+        FormatError: It is damaged.
+    """
+    metrics = {}
+    for name, summary in _load_object(data, METRICS_FILE).items():
+        if not isinstance(summary, dict) or not _is_number(summary.get("last")):
+            raise FormatError(f"{METRICS_FILE}: no last value of {name!r}")
+        last: Any = summary["last"]
+        metrics[name] = MetricSummary(
+            last=last,
+            min=_number_or(summary.get("min"), last),
+            max=_number_or(summary.get("max"), last),
+            count=int(_number_or(summary.get("count"), 1)),
+            step=None if summary.get("step") is None else int(_number_or(summary["step"], 0)),
+        )
+    return metrics
+
+
+def parse_params(data: bytes) -> dict[str, Any]:
+    """Return the params that ``params.json`` holds, by dotted name.
+
+    Raises:
+        FormatError: It is damaged.
+    """
+    return _load_object(data, PARAMS_FILE)
+
+
+def format_time(seconds: float) -> str:
+    """Return UTC epoch seconds in ISO 8601 with microseconds.
+
+    Example:
+        >>> format_time(0.5)
+        '1970-01-01T00:00:00.500000Z'
+    """
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> float:
+    """Return UTC epoch seconds of an ISO 8601 time.
+
+    Raises:
+        ValueError: It is of another form.
+    """
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def _load_object(data: bytes, file: str) -> dict[str, Any]:
+    """Return a JSON object, by the standard library's fast way unless special floats need ours."""
+    if len(data) > MAX_FILE_BYTES:
+        raise FormatError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        document = load_json(data.decode()) if b'"$' in data else json.loads(data)
+    except (ValueError, RecursionError, GittrackError) as error:
+        raise FormatError(f"{file}: {error}") from error
+    if not isinstance(document, dict):
+        raise FormatError(f"{file}: not an object")
+    return document
+
+
+def _read_field(key: str, value: Any) -> Any:
+    if key in _TIMES:
+        return parse_time(value)
+    if key in _TUPLES:
+        if not isinstance(value, list):
+            raise TypeError(f"'{key}' is not a list")
+        return tuple(value)
+    wanted: type | tuple[type, ...] = str
+    if key in _MAPPINGS:
+        wanted = dict
+    elif key in _OPTIONAL_NUMBERS:
+        wanted = (int, float)
+    elif key == "dirty":
+        wanted = bool
+    if not isinstance(value, wanted):
+        raise TypeError(f"'{key}' has a value of a wrong type")
+    return value
+
+
+def _summary_document(summary: MetricSummary) -> dict[str, Any]:
+    document = summary._asdict() if hasattr(summary, "_asdict") else asdict(summary)
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _number_or(value: Any, default: Any) -> Any:
+    return value if _is_number(value) else default
+
+
+__all__ = [
+    "FOLDER",
+    "FORMAT_VERSION",
+    "LOG_FILE",
+    "MAX_FILE_BYTES",
+    "METRICS_FILE",
+    "META_FILE",
+    "PARAMS_FILE",
+    "REQUIREMENTS_FILE",
+    "SERIES_FILE",
+    "FormatError",
+    "Meta",
+    "MetricSummary",
+    "NewerFormatError",
+    "Record",
+    "Source",
+    "Status",
+    "format_time",
+    "parse_files",
+    "parse_meta",
+    "parse_metrics",
+    "parse_params",
+    "parse_time",
+    "render_files",
+    "render_meta",
+    "render_metrics",
+    "replace",
+]

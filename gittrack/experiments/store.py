@@ -1,0 +1,182 @@
+"""Experiments as commits under refs: create, advance, read, remove."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.errors import GittrackError
+from gittrack.experiments import format as fmt
+from gittrack.experiments.names import NAMESPACE, TRASH_NAMESPACE, ExperimentRef, parse_ref
+from gittrack.git import objects
+from gittrack.git.batch import read_many
+from gittrack.git.refs import RefChangedError, RefUpdate, create_ref, list_refs, read_ref, transaction, update_ref
+from gittrack.git.state import read_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gittrack.git.repository import Repository
+    from gittrack.git.state import Identity
+
+_FILE_MODE = 0o100644
+_READ_FILES = (
+    fmt.META_FILE,
+    fmt.PARAMS_FILE,
+    fmt.METRICS_FILE,
+    fmt.SERIES_FILE,
+    fmt.REQUIREMENTS_FILE,
+    fmt.LOG_FILE,
+)
+_MAX_SERIES_BYTES = 1 << 30
+
+
+class ExperimentMissingError(GittrackError):
+    """There is no such experiment."""
+
+
+class Tip(NamedTuple):
+    """An experiment's ref and the commit it names.
+
+    Attributes:
+        experiment: Its identity.
+        commit: The commit, 40 or 64 hex.
+    """
+
+    experiment: ExperimentRef
+    commit: str
+
+
+def list_tips(repository: Repository, namespace: str = NAMESPACE) -> list[Tip]:
+    """Return every experiment of a namespace; refs that are not of an experiment's form are passed over.
+
+    Args:
+        repository: The repository.
+        namespace: ``refs/gittrack/exps`` for the local ones, ``refs/gittrack/remotes`` for those of remotes.
+    """
+    found = ((parse_ref(ref), oid) for ref, oid in list_refs(repository, namespace).items())
+    return [Tip(experiment, oid) for experiment, oid in found if experiment is not None]
+
+
+def write_record(
+    repository: Repository,
+    record: fmt.Record,
+    *,
+    code_tree: str,
+    parents: Sequence[str],
+    message: str,
+    author: Identity | None = None,
+) -> str:
+    """Write an experiment's commit, without a ref yet; durable when this returns.
+
+    Args:
+        repository: The repository.
+        record: What it says.
+        code_tree: The tree of the code.
+        parents: The baseline, or the experiment's previous commit; nothing before the first commit.
+        message: The commit message.
+        author: The user by default.
+
+    Returns:
+        The commit's id.
+    """
+    entries = [
+        objects.TreeEntry(name.encode(), _FILE_MODE, objects.write_blob(repository, data))
+        for name, data in fmt.render_files(record).items()
+    ]
+    folder = objects.write_tree(repository, entries)
+    tree = objects.graft(repository, code_tree, fmt.FOLDER.encode(), folder)
+    return objects.write_commit(
+        repository, tree=tree, parents=parents, message=message, author=author or read_identity(repository)
+    )
+
+
+def create_experiment(repository: Repository, experiment: ExperimentRef, commit: str) -> None:
+    """Create an experiment's ref.
+
+    Raises:
+        RefExistsError: There is one of that name.
+    """
+    create_ref(repository, experiment.ref, commit)
+
+
+def advance_experiment(repository: Repository, experiment: ExperimentRef, commit: str, previous: str) -> None:
+    """Move an experiment to a further commit.
+
+    Raises:
+        RefChangedError: Somebody else moved it meanwhile.
+    """
+    update_ref(repository, experiment.ref, commit, previous)
+
+
+def read_tip(repository: Repository, experiment: ExperimentRef) -> str | None:
+    """Return the commit of an experiment, or None when there is none."""
+    return read_ref(repository, experiment.ref)
+
+
+def read_record(repository: Repository, commit: str) -> fmt.Record:
+    """Return everything an experiment's commit says.
+
+    Raises:
+        FormatError: Its files are damaged or from a newer gittrack.
+    """
+    specs = [f"{commit}:{fmt.FOLDER}/{name}" for name in _READ_FILES]
+    found = read_many(repository, specs, max_bytes=_MAX_SERIES_BYTES)
+    files = {
+        name: blob.data
+        for name, blob in zip(_READ_FILES, found, strict=True)
+        if blob is not None and blob.kind == "blob" and blob.data is not None
+    }
+    return fmt.parse_files(files)
+
+
+def rewrite_meta(repository: Repository, tip: Tip, record: fmt.Record, message: str) -> str:
+    """Give an experiment a further commit whose description differs, and return it.
+
+    Args:
+        repository: The repository.
+        tip: The experiment and the commit that ``record`` was read from.
+        record: The record with its changed description.
+        message: The commit message.
+
+    Raises:
+        RefChangedError: Somebody else moved it meanwhile.
+    """
+    raw = objects.read_object(repository, tip.commit, "commit")
+    tree = raw[5 : 5 + repository.id_length].decode()
+    commit = write_record(repository, record, code_tree=tree, parents=[tip.commit], message=message)
+    advance_experiment(repository, tip.experiment, commit, tip.commit)
+    return commit
+
+
+def trash_experiments(repository: Repository, tips: Iterable[Tip]) -> list[str]:
+    """Move experiments to the trash, all or none, and return their refs there.
+
+    Raises:
+        RefChangedError: One of them changed meanwhile.
+    """
+    now = int(time.time())
+    updates: list[RefUpdate] = []
+    kept: list[str] = []
+    for tip in tips:
+        ref = f"{TRASH_NAMESPACE}/{now}/{tip.experiment.baseline}/{tip.experiment.name}"
+        updates.append(RefUpdate(ref, tip.commit, None))
+        updates.append(RefUpdate(tip.experiment.ref, None, tip.commit))
+        kept.append(ref)
+    transaction(repository, updates)
+    return kept
+
+
+__all__ = [
+    "ExperimentMissingError",
+    "RefChangedError",
+    "Tip",
+    "advance_experiment",
+    "create_experiment",
+    "list_tips",
+    "read_record",
+    "read_tip",
+    "rewrite_meta",
+    "trash_experiments",
+    "write_record",
+]

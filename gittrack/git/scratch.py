@@ -1,0 +1,69 @@
+"""Private folders for work in progress, below ``.git/gittrack/tmp``; those of dead processes are swept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import socket
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gittrack.git.repository import Repository
+
+_FOREIGN_AGE_S = 24 * 3600  # another machine's process on a shared disk: nobody here can ask whether it lives
+_random = random.SystemRandom()
+
+
+@contextlib.contextmanager
+def scratch_folder(repository: Repository) -> Iterator[Path]:
+    """Yield a new, empty folder on the repository's own disk; it is gone afterwards.
+
+    Args:
+        repository: The repository.
+    """
+    folder = _root(repository) / f"{socket.gethostname()}~{os.getpid()}~{_random.getrandbits(48):012x}"
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_scratch(repository: Repository) -> int:
+    """Remove the folders of processes that died; return how many there were."""
+    n_removed = 0
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(_root(repository)):
+            if _is_dead(entry):
+                shutil.rmtree(entry.path, ignore_errors=True)
+                n_removed += 1
+    return n_removed
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process of this machine exists (perhaps of another user)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _root(repository: Repository) -> Path:
+    return repository.state_dir / "tmp"
+
+
+def _is_dead(entry: os.DirEntry[str]) -> bool:
+    host, _, rest = entry.name.partition("~")
+    pid = rest.partition("~")[0]
+    if host == socket.gethostname() and pid.isdigit():
+        return not is_alive(int(pid))
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S
