@@ -1,0 +1,48 @@
+"""Track machine-learning experiments with git: code, params, metrics and plots on hidden branches.
+
+Example:
+    ```python
+    import gittrack
+
+    with gittrack.Run(name="first") as run:
+        run.log_params({"lr": 0.1})
+        run.log_metric("loss", 0.25)
+    ```
+
+The names of `__all__` are the public interface. They are looked up when first used (PEP 562), so that
+`import gittrack` costs next to nothing in a training script.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all of this module
+if TYPE_CHECKING:
+    from gittrack.api import Run
+    from gittrack.errors import DivergedError, GittrackError, UsageError
+
+__version__ = "0.1.0"
+
+__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__"]
+
+_HOMES = {
+    "DivergedError": "gittrack.errors",
+    "GittrackError": "gittrack.errors",
+    "Run": "gittrack.api",
+    "UsageError": "gittrack.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name from the module that defines it, and keep it for the next time."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gittrack' has no attribute '{name}'")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that were not looked up yet."""
+    return sorted({*globals(), *__all__})
