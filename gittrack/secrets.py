@@ -1,0 +1,133 @@
+"""Keep credentials out of what is recorded: the command line, URLs, error texts, and the files of a snapshot.
+
+These are heuristics for accidents, not a proof: a secret that looks like any other word passes.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import overload
+
+MASK = "***"
+
+# The last word of a name whose value is secret. `--max-tokens` and `--tokenizer` go on after it; the tokens of a
+# vocabulary (`--pad-token "<pad>"`) are told by the word before.
+_VOCABULARY = "".join(
+    f"(?<!{word}[-_.])" for word in ("pad", "eos", "bos", "unk", "cls", "sep", "mask", "start", "end", "stop", "image")
+)
+_SECRET_WORD = (
+    r"(?:pass(?:word|wd|phrase)|passwd|pwd|credentials?|secret|(?:api|access|private|account|signing|secret)[-_.]?key|"
+    rf"{_VOCABULARY}token)"
+)
+_OPTION = re.compile(rf"--?[\w.-]*{_SECRET_WORD}", re.IGNORECASE)
+_ARGUMENT_ASSIGNMENT = re.compile(rf"[\w.:+~@-]*{_SECRET_WORD}=", re.IGNORECASE)
+
+_VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (rf"({_SECRET_WORD}=){_VALUE}", rf"\1{MASK}"),
+        (rf"({_SECRET_WORD}[\"']\s*:\s*){_VALUE}", rf"\1{MASK}"),
+        (rf"((?<!\S)--?[\w.-]*{_SECRET_WORD}[ \t]+)(?!-){_VALUE}", rf"\1{MASK}"),
+        (r"(\bauthorization[\"']?\s*[:=]\s*(?:(?:basic|bearer|token)\s+)?)[^\s\"',;&]+", rf"\1{MASK}"),
+        (r"(\bbearer\s+)[\w.~+/=-]{8,}", rf"\1{MASK}"),
+        (r"([?&](?:sig|signature|x-amz-(?:signature|credential|security-token))=)[^\s\"'&]+", rf"\1{MASK}"),
+        # a user's name alone is a credential only where tokens are sent so
+        (r"(\bhttps?://)[^/\s\"']+@", rf"\1{MASK}@"),
+        (r"(\b[a-z][a-z0-9+.-]{0,20}://)[^/\s:@\"']*:[^/\s\"']*@", rf"\1{MASK}@"),
+    )
+)
+_TOKEN_SHAPES = re.compile(
+    r"\b(?:gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|hf_[A-Za-z0-9]{16,}|sk-[\w-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|"
+    r"xox[abeprs]-[\w-]{10,}|glpat-[\w-]{16,}|pypi-[\w-]{32,}|npm_[A-Za-z0-9]{30,}|AIza[\w-]{30,}|"
+    r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
+)
+
+_HARMLESS_FILES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults", "*.pub")
+_SECRET_FILES = (
+    *(".env*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.jks", "*.keystore", "*.kdbx", "*.ovpn"),
+    *(
+        "id_rsa*",
+        "id_dsa*",
+        "id_ecdsa*",
+        "id_ed25519*",
+        ".netrc",
+        "_netrc",
+        ".pypirc",
+        ".npmrc",
+        ".pgpass",
+        ".htpasswd",
+    ),
+    *(".git-credentials", ".dockercfg", ".my.cnf", "kaggle.json", "credentials*", ".credentials*"),
+    *("secrets.y*ml", "secrets.json", "secrets.toml", "secrets.ini"),
+    *("service-account*.json", "service_account*.json", "client_secret*.json"),
+)
+_SECRET_FOLDERS = frozenset({".ssh", ".aws", ".azure", ".gnupg", ".kube", ".docker", ".gcloud", ".password-store"})
+
+
+@overload
+def mask_secrets(command: str) -> str: ...
+@overload
+def mask_secrets(command: list[str] | tuple[str, ...]) -> list[str]: ...
+def mask_secrets(command: str | list[str] | tuple[str, ...]) -> str | list[str]:
+    """Replace what looks like a credential by ``***``.
+
+    Masked are the values of options, variables and JSON keys whose names end in password, token, secret, api-key and
+    the like, the credentials in URLs, ``Authorization`` headers, and tokens of well known shapes.
+
+    Args:
+        command: A text, or the arguments of a command.
+
+    Returns:
+        The same form with the credentials replaced.
+
+    Example:
+        >>> mask_secrets(["train.py", "--api-key", "s3cret", "--max-tokens", "512"])
+        ['train.py', '--api-key', '***', '--max-tokens', '512']
+        >>> mask_secrets("git clone https://ada:s3cret@example.org/data.git")
+        'git clone https://***@example.org/data.git'
+    """
+    return _mask_text(command) if isinstance(command, str) else _mask_arguments(command)
+
+
+def looks_like_secret_file(path: str) -> bool:
+    r"""Tell whether a file, by its name, probably holds credentials.
+
+    Args:
+        path: A path with ``/`` or ``\`` between its components.
+
+    Returns:
+        True for ``.env`` files, private keys, key stores and the credential files of common programs; False for their
+        templates (``.env.example``) and public keys.
+
+    Example:
+        >>> looks_like_secret_file("deploy/.env.production"), looks_like_secret_file(".env.example")
+        (True, False)
+    """
+    *folders, name = path.replace("\\", "/").casefold().split("/")
+    if any(fnmatchcase(name, pattern) for pattern in _HARMLESS_FILES):
+        return False
+    return not _SECRET_FOLDERS.isdisjoint(folders) or any(fnmatchcase(name, pattern) for pattern in _SECRET_FILES)
+
+
+def _mask_arguments(arguments: list[str] | tuple[str, ...]) -> list[str]:
+    masked: list[str] = []
+    after_option = False
+    for argument in arguments:
+        # an option follows a flag that has no value, such as `--use-auth-token --lr 0.1`
+        if after_option and not argument.startswith("--"):
+            masked.append(MASK)
+        elif assignment := _ARGUMENT_ASSIGNMENT.match(argument):
+            masked.append(assignment[0] + MASK)
+        else:
+            masked.append(_mask_text(argument))
+        after_option = _OPTION.fullmatch(argument) is not None
+    return masked
+
+
+def _mask_text(text: str) -> str:
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return _TOKEN_SHAPES.sub(MASK, text)
