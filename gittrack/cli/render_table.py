@@ -143,6 +143,8 @@ def render_table(
     look = Look(width, colour, UNICODE if unicode else ASCII, precision, now_s)
     names = NameBlock(table, look) if table.find("experiment") is not None else None
     layout = _place(table, names, look)
+    if names is None and not layout.placed:
+        return
     yield from _lines(names, layout, look)
     yield from _notes(layout, look)
 

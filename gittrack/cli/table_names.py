@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gittrack.cli.text import display_width, sanitise, shorten
+from gittrack.experiments.table import MISSING
 
 if TYPE_CHECKING:
     from gittrack.cli.render_table import Look
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _STATUS_STYLES: Final = {"running": "yellow", "failed": "red", "killed": "magenta", "stale": "yellow"}
 _NARROWEST: Final = 16
+_MAX_REMOTE: Final = 16
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Name:
     @property
     def fixed_width(self) -> int:
         """The columns of all but the name."""
-        return sum(map(display_width, (self.branch, self.remote, self.status)))
+        return display_width(self.branch) + display_width(self.remote) + display_width(self.status)
 
     @property
     def width(self) -> int:
@@ -65,17 +67,14 @@ class NameBlock:
         return [self._line(name, width) for name in self._names]
 
     def _line(self, name: Name, width: int) -> str:
-        text, status, free = name.name, name.status, width - name.width
+        text, free = name.name, width - name.width
         if free < 0:
-            if width - name.fixed_width < _NARROWEST // 2:
-                status = status[:2]  # the mark without its word
-            room = max(1, width - display_width(name.branch + name.remote + status))
-            text = shorten(text, room, ellipsis=self._look.symbols.ellipsis, end=name.is_baseline)
-            free = width - display_width(name.branch + name.remote + text + status)
+            text = shorten(text, width - name.fixed_width, ellipsis=self._look.symbols.ellipsis, end=name.is_baseline)
+            free = width - name.fixed_width - display_width(text)
         style = self._look.style
         shown = style(text, "bold") if name.is_baseline else text
         branch, remote = style(name.branch, "dim"), style(name.remote, "dim")
-        return branch + remote + shown + style(status, name.status_style) + " " * free
+        return branch + remote + shown + style(name.status, name.status_style) + " " * free
 
 
 def _narrow(name: Name, cap: int) -> int:
@@ -85,25 +84,29 @@ def _narrow(name: Name, cap: int) -> int:
 
 def _names(table: Table, look: Look) -> list[Name]:
     labels = table.find("experiment") or []
-    n_rows = len(labels)
-    kinds = table.find("kind") or [""] * n_rows
-    statuses = table.find("status") or ["completed"] * n_rows
-    sources = table.find("source") or ["local"] * n_rows
-    landed = table.find("landed") or [None] * n_rows
+    kinds = table.find("kind")
+    statuses, sources, landed = (table.find(name) for name in ("status", "source", "landed"))
+    is_tree = kinds is not None and table.find("baseline") is not None
     lasts = {group.stop - 1 for group in table.groups()}
-    is_tree = table.find("kind") is not None and table.find("baseline") is not None
     names = []
     for row, label in enumerate(labels):
-        is_baseline = kinds[row] == "baseline"
-        branch = "" if is_baseline or not is_tree else look.symbols.last if row in lasts else look.symbols.branch
-        status, style = _status(statuses[row], look, is_landed=landed[row] is True or isinstance(landed[row], str))
-        if is_baseline:
-            status, style = "", "dim"
-        remote = (
-            "" if is_baseline or not isinstance(sources[row], str) or sources[row] == "local" else f"{sources[row]}/"
-        )
-        names.append(Name(branch, sanitise(remote), sanitise(str(label)), status, style, is_baseline))
+        name = sanitise(str(label))
+        if kinds is not None and kinds[row] == "baseline":
+            names.append(Name("", "", name, "", "dim", is_baseline=True))
+            continue
+        branch = look.symbols.last if row in lasts else look.symbols.branch
+        is_landed = landed is not None and landed[row] is not MISSING and bool(landed[row])
+        status, style = _status(statuses[row] if statuses else None, look, is_landed=is_landed)
+        remote = _remote(sources[row], look) if sources else ""
+        names.append(Name(branch if is_tree else "", remote, name, status, style, is_baseline=False))
     return names
+
+
+def _remote(source: object, look: Look) -> str:
+    """Return the remote of an experiment as git writes it before a branch; nothing for a local one."""
+    if not isinstance(source, str) or source == "local":
+        return ""
+    return shorten(sanitise(source), _MAX_REMOTE, ellipsis=look.symbols.ellipsis) + "/"
 
 
 def _status(status: object, look: Look, *, is_landed: bool) -> tuple[str, str]:

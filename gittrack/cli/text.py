@@ -6,6 +6,7 @@ characters instead of sending them to the terminal; the other functions expect t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 CODES: Final = {
@@ -81,7 +82,7 @@ def display_width(text: str) -> int:
         >>> display_width("loss"), display_width("損失"), display_width("e\u0301")
         (4, 4, 1)
     """
-    return len(text) if text.isascii() else sum(_widths(text))
+    return len(text) if text.isascii() else _measured(text)
 
 
 def shorten(text: str, width: int, *, ellipsis: str = ELLIPSIS, end: bool = False) -> str:
@@ -109,6 +110,11 @@ def shorten(text: str, width: int, *, ellipsis: str = ELLIPSIS, end: bool = Fals
 def pad(text: str, width: int) -> str:
     """Return `text` filled with spaces on the right to `width` columns."""
     return text + " " * (width - display_width(text))
+
+
+@lru_cache(maxsize=4096)  # the branches of a tree and words of status come again on every line
+def _measured(text: str) -> int:
+    return sum(_widths(text))
 
 
 def _start(text: str, room: int) -> str:
