@@ -1,0 +1,82 @@
+# make test       everything that must hold: lint, types, tests, docs, oldest and newest Python. Under 10 minutes on 2 cores.
+# make lint       ruff (lint and format) and mypy
+# make docs       the documentation, into docs/_build/html
+# make demo       train, record, show and share, in a throw-away repository
+# make bench      the figures of benchmarks/
+# make test-slow  the long fault and fuzz runs
+# make clean      remove what the other targets made
+#
+# Needs Python >= 3.10 with venv, git, and network access to a Python package index for the first run.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := test
+
+JOBS ?= 2
+# The python3 on PATH if it will do, else the newest that does.
+PYTHON ?= $(shell { python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && command -v python3; } || .ci/pythons | tail -n 1 | cut -d' ' -f2)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -m pip --quiet --disable-pip-version-check
+PYTEST := -m pytest -n $(JOBS) -q
+# What the other interpreters run: all but the fault loops, which depend on git and the kernel rather than on Python.
+SELECTION := gittrack tests/unit tests/git tests/property tests/cli
+
+.PHONY: test suite suite-oldest-newest lint docs demo bench test-slow clean system-packages
+
+test: lint suite docs suite-oldest-newest
+
+suite: $(VENV)/.ready system-packages
+	$(BIN)/python $(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.ready system-packages
+	$(BIN)/python $(PYTEST) -m slow
+
+# The oldest and the newest other interpreter of the machine, each in a venv of its own that is kept.
+suite-oldest-newest: $(VENV)/.ready system-packages
+	@main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	.ci/pythons | sed -n '1p;$$p' | sort -u | { grep -v "^$$main " || true; } | while read -r version path; do \
+	    $(MAKE) --no-print-directory ".venv-$$version/.ready" OTHER_PYTHON="$$path"; \
+	    echo "Python $$version: $(SELECTION)"; \
+	    ".venv-$$version/bin/python" $(PYTEST) -m "not slow" $(SELECTION) </dev/null; \
+	done
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
+demo: $(VENV)/.demo-ready
+	$(BIN)/python examples/demo.py
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/run_all.py
+
+clean:
+	rm -rf .venv .venv-3.* docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system-packages:
+	@.ci/system-packages
+
+# Made again when pyproject.toml changes. Dependency groups need pip >= 25.1, newer than what Python 3.10 brings.
+$(VENV)/.ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv and ensurepip found" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python $(PIP) install --upgrade pip
+	$(BIN)/python $(PIP) install --group test --group lint --group docs --editable .
+	touch $@
+
+$(VENV)/.demo-ready: $(VENV)/.ready
+	$(BIN)/python $(PIP) install --group demo
+	touch $@
+
+.venv-%/.ready: pyproject.toml
+	test -x .venv-$*/bin/python || "$(OTHER_PYTHON)" -m venv .venv-$*
+	.venv-$*/bin/python $(PIP) install --upgrade pip
+	.venv-$*/bin/python $(PIP) install --group test --editable .
+	touch $@
