@@ -23,17 +23,15 @@ def render_number(number: float, precision: int | None = 5) -> str:
     Example:
         >>> [render_number(n) for n in (0.912345678, 3, 1e-05, 123456.7, 2.5e12, float("nan"))]
         ['0.91235', '3', '1e-5', '123457', '2.5e+12', 'nan']
-        >>> render_number(0.1 + 0.2, None)
-        '0.30000000000000004'
+        >>> render_number(0.1 + 0.2, None), render_number(1e-05, None)
+        ('0.30000000000000004', '1e-5')
     """
     if isinstance(number, int):
         return str(number)
-    if precision is None:
-        return repr(number)
-    text = f"{number:.{precision}g}"
+    text = repr(number) if precision is None else f"{number:.{precision}g}"
     if "e" not in text:
         return text
-    if 1 <= abs(number) < _EXACT_BELOW:
+    if precision is not None and 1 <= abs(number) < _EXACT_BELOW:
         return f"{number:.0f}"
     return text.replace("e-0", "e-").replace("e+0", "e+")
 

@@ -179,11 +179,15 @@ def _state(value: object, base: object, best: float | None) -> State:
     return State.CHANGED if differs(value, base) else State.SAME
 
 
+def _is_nan(number: float) -> bool:
+    return isinstance(number, float) and isnan(number)  # an int may be too large to be asked
+
+
 def _best(column: Column, values: Sequence[object]) -> float | None:
     """Return the best number of a metric that has a direction, unless all its numbers are one."""
     if column.kind != "metric" or column.direction is None:
         return None
-    numbers = [value for value in values if isinstance(value, (int, float)) and not isnan(value)]
+    numbers = [value for value in values if isinstance(value, (int, float)) and not _is_nan(value)]
     low, high = min(numbers, default=0), max(numbers, default=0)
     if low == high:
         return None
