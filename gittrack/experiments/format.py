@@ -138,12 +138,9 @@ class Record:
 
 _TIMES = ("started", "ended")
 _FIELDS = {entry.name: entry for entry in fields(Meta) if entry.name != "extra"}
-_OPTIONAL_TEXTS = frozenset(
-    "baseline code_tree branch operation remote_url author host group description message parent_run".split()
-)
-_OPTIONAL_NUMBERS = frozenset("exit_code duration_s peak_memory_bytes".split())
-_TUPLES = frozenset("command notes left_out files problems landed".split())
-_MAPPINGS = frozenset("tags environment".split())
+_NUMBERS = frozenset({"exit_code", "duration_s", "peak_memory_bytes"})
+_TUPLES = frozenset({"command", "notes", "left_out", "files", "problems", "landed"})
+_MAPPINGS = frozenset({"tags", "environment"})
 
 
 def render_files(record: Record) -> dict[str, bytes]:
@@ -300,7 +297,7 @@ def _read_field(key: str, value: Any) -> Any:
     wanted: type | tuple[type, ...] = str
     if key in _MAPPINGS:
         wanted = dict
-    elif key in _OPTIONAL_NUMBERS:
+    elif key in _NUMBERS:
         wanted = (int, float)
     elif key == "dirty":
         wanted = bool
@@ -327,8 +324,8 @@ __all__ = [
     "FORMAT_VERSION",
     "LOG_FILE",
     "MAX_FILE_BYTES",
-    "METRICS_FILE",
     "META_FILE",
+    "METRICS_FILE",
     "PARAMS_FILE",
     "REQUIREMENTS_FILE",
     "SERIES_FILE",

@@ -20,33 +20,34 @@ _REF = re.compile(
 )
 # Private, so that a training script that seeds `random` does not give every run the same name.
 _random = random.SystemRandom()
-_ADJECTIVES = (
-    "able agile airy amber ample apt arid aqua ashen azure bald basic bold brave brief bright brisk broad bronze busy "
-    "calm candid chief chilly civil clean clear clever close cold cool coral cosy crisp cubic curly cyan dapper daring "
-    "dear deep deft dense dewy dizzy dry dusky eager early easy elder epic equal even exact fair famed fancy fast few "
-    "fine firm fit fleet fluent flying fond frank free fresh full funny gentle giant glad golden good grand great green "
-    "grey handy happy hardy hasty hazel high holy honest huge humble icy ideal indigo inner ivory jade jolly keen kind "
-    "large late lean level light lilac lime little lively local long loud loyal lucky lunar lush major mellow merry "
-    "mighty mild minor mint misty modest mossy neat new nice nimble noble novel oaken odd olive open outer pale patient "
-    "plain plucky plum polar polite prime proud pure quick quiet rapid rare ready red regal rich ripe robust rosy round "
-    "royal ruby rustic safe sage sandy sharp shiny short silent silky silver simple sleek slim slow smart smooth snowy "
-    "social soft solar solid sound spare spicy stable steady steep still stoic strong sturdy subtle sunny super sure "
-    "sweet swift tall tame tawny teal tender thin tidy tiny topaz tough trim true upbeat urban vast velvet vivid vocal "
-    "warm wary whole wide wild windy wise witty young zesty"
+_ADJECTIVES = (  # noqa: SIM905  words read best as text
+    "able agile airy amber ample apt arid aqua ashen azure bald basic bold brave brief bright brisk broad bronze "
+    "busy calm candid chief chilly civil clean clear clever close cold cool coral cosy crisp cubic curly cyan "
+    "dapper daring dear deep deft dense dewy dizzy dry dusky eager early easy elder epic equal even exact fair "
+    "famed fancy fast few fine firm fit fleet fluent flying fond frank free fresh full funny gentle giant glad "
+    "golden good grand great green grey handy happy hardy hasty hazel high holy honest huge humble icy ideal "
+    "indigo inner ivory jade jolly keen kind large late lean level light lilac lime little lively local long loud "
+    "loyal lucky lunar lush major mellow merry mighty mild minor mint misty modest mossy neat new nice nimble "
+    "noble novel oaken odd olive open outer pale patient plain plucky plum polar polite prime proud pure quick "
+    "quiet rapid rare ready red regal rich ripe robust rosy round royal ruby rustic safe sage sandy sharp shiny "
+    "short silent silky silver simple sleek slim slow smart smooth snowy social soft solar solid sound spare "
+    "spicy stable steady steep still stoic strong sturdy subtle sunny super sure sweet swift tall tame tawny teal "
+    "tender thin tidy tiny topaz tough trim true upbeat urban vast velvet vivid vocal warm wary whole wide wild "
+    "windy wise witty young zesty"
 ).split()
-_NOUNS = (
-    "acorn adder agave alder apple arrow aspen atlas auk badger bamboo basin bay beach beacon bear beaver beech bell "
-    "birch bison bobcat bonsai brook canyon cedar cherry cliff clover cobra comet condor coral crane creek cricket crow "
-    "dahlia daisy dale deer delta desert dingo dolphin dove dune eagle egret elk elm ember falcon fern ferret field "
-    "finch fir fjord flame forest fox frog gale gecko geyser ginkgo glacier glade goose grove gull harbor hare harvest "
-    "hawk hazel heath heron hill holly hornet ibex ibis iris island ivy jackal jaguar jay juniper kestrel kite koala "
-    "lagoon lake lark laurel leaf lemur lichen lily lion llama lotus lynx magpie mango maple marlin marsh marten "
-    "meadow mesa meteor mink mole moon moose moss moth newt nova oak oasis ocean olive onyx opal orca orchid oriole "
-    "osprey otter owl palm panda panther parrot peak pearl pelican petal pine planet plover poplar poppy prairie puffin "
-    "puma quail quartz rabbit rain raven reed reef ridge river robin rose sage salmon seal sequoia shark shore sky sloth "
-    "snail snow sparrow spruce squid star stone stork storm stream summit sun swan swift tapir tern thistle thrush tiger "
-    "toad topaz trout tulip tuna turtle valley viper vole walnut walrus wave weasel whale willow wind wolf wombat wren "
-    "yak yew zebra zinnia"
+_NOUNS = (  # noqa: SIM905  words read best as text
+    "acorn adder agave alder apple arrow aspen atlas auk badger bamboo basin bay beach beacon bear beaver beech "
+    "bell birch bison bobcat bonsai brook canyon cedar cherry cliff clover cobra comet condor coral crane creek "
+    "cricket crow dahlia daisy dale deer delta desert dingo dolphin dove dune eagle egret elk elm ember falcon "
+    "fern ferret field finch fir fjord flame forest fox frog gale gecko geyser ginkgo glacier glade goose grove "
+    "gull harbor hare harvest hawk hazel heath heron hill holly hornet ibex ibis iris island ivy jackal jaguar "
+    "jay juniper kestrel kite koala lagoon lake lark laurel leaf lemur lichen lily lion llama lotus lynx magpie "
+    "mango maple marlin marsh marten meadow mesa meteor mink mole moon moose moss moth newt nova oak oasis ocean "
+    "olive onyx opal orca orchid oriole osprey otter owl palm panda panther parrot peak pearl pelican petal pine "
+    "planet plover poplar poppy prairie puffin puma quail quartz rabbit rain raven reed reef ridge river robin "
+    "rose sage salmon seal sequoia shark shore sky sloth snail snow sparrow spruce squid star stone stork storm "
+    "stream summit sun swan swift tapir tern thistle thrush tiger toad topaz trout tulip tuna turtle valley viper "
+    "vole walnut walrus wave weasel whale willow wind wolf wombat wren yak yew zebra zinnia"
 ).split()
 
 

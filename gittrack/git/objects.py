@@ -136,6 +136,28 @@ def read_tree(repository: Repository, oid: str) -> list[TreeEntry]:
     return [TreeEntry(name, mode, hex_id.decode()) for name, mode, hex_id in entries]
 
 
+def read_path(repository: Repository, tree: str, path: str, *, max_bytes: int) -> bytes | None:
+    """Return the content of a file in a tree; None when it is absent, no regular file, or too large.
+
+    Args:
+        repository: The repository.
+        tree: The id of the tree.
+        path: A path with ``/``, relative to the tree.
+        max_bytes: The largest content to return.
+    """
+    *folders, name = os.fsencode(path).split(b"/")
+    for folder in folders:
+        found = next((entry for entry in read_tree(repository, tree) if entry.name == folder), None)
+        if found is None or not stat.S_ISDIR(found.mode):
+            return None
+        tree = found.oid
+    entry = next((entry for entry in read_tree(repository, tree) if entry.name == name), None)
+    if entry is None or not stat.S_ISREG(entry.mode):
+        return None
+    data = read_object(repository, entry.oid, "blob")
+    return data if len(data) <= max_bytes else None
+
+
 def graft(repository: Repository, tree: str, name: bytes, subtree: str) -> str:
     """Return a tree like another one, with a folder put in place of whatever had its name.
 

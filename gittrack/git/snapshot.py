@@ -104,6 +104,24 @@ def take_snapshot(repository: Repository, head_sha: str | None, limits: Snapshot
     return Snapshot(_write_tree(repository, root, changed, left_out), is_dirty, left_out)
 
 
+def overlay(repository: Repository, tree: str, paths: Iterable[str]) -> str:
+    """Return a tree like another one, with some paths as they are in the work tree now.
+
+    Args:
+        repository: A repository with a work tree.
+        tree: The id of the tree to start from.
+        paths: Paths of the work tree; one that is gone is removed from the tree.
+
+    Raises:
+        GitError: git cannot read a path or write objects.
+    """
+    with scratch_folder(repository) as folder:
+        env = {"GIT_INDEX_FILE": str(folder / "index")}
+        repository.git.run("read-tree", tree, env=env)
+        _update_index(repository, env, list(paths))
+        return repository.git.text(*_DURABLE, "write-tree", env=env)
+
+
 def _read_status(repository: Repository) -> _Status:
     """Ask git what differs from the index and from HEAD, and what is untracked."""
     listing = repository.git.run(
@@ -220,5 +238,14 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
 def _update_index(repository: Repository, env: dict[str, str], paths: list[str]) -> None:
     names = b"".join(os.fsencode(path) + b"\0" for path in paths)
     repository.git.run(
-        *_DURABLE, "-c", "core.splitIndex=false", "update-index", "--add", "--remove", "-z", "--stdin", input=names, env=env
+        *_DURABLE,
+        "-c",
+        "core.splitIndex=false",
+        "update-index",
+        "--add",
+        "--remove",
+        "-z",
+        "--stdin",
+        input=names,
+        env=env,
     )

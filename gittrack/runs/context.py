@@ -1,0 +1,36 @@
+"""What a run must be told of its surroundings: this layer looks at no environment and no arguments itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# The variables that reach child processes.
+RUN_VARIABLE = "GITTRACK_RUN"
+NAME_VARIABLE = "GITTRACK_EXP_NAME"
+BASELINE_VARIABLE = "GITTRACK_BASELINE"
+
+# Launchers of distributed training name the rank here: torchrun, Lightning, Slurm.
+_RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+
+
+class RunContext(NamedTuple):
+    """The process in which a run is made.
+
+    Attributes:
+        environ: Its environment.
+        argv: Its command line.
+        directory: Its current folder.
+    """
+
+    environ: Mapping[str, str]
+    argv: tuple[str, ...]
+    directory: Path
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process is rank 0 of a distributed training, or not part of one."""
+        return all(self.environ.get(name, "0").strip() in {"", "0"} for name in _RANK_VARIABLES)

@@ -1,0 +1,239 @@
+"""Turn a run's folder into the experiment's commit: at its end, or later for a run whose process died."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from gittrack.experiments import store
+from gittrack.experiments.format import Record, Status
+from gittrack.experiments.names import ExperimentRef
+from gittrack.experiments.series import MetricSummary, merge_series, parse_series, render_series, summarise
+from gittrack.git.objects import read_object
+from gittrack.git.refs import RefChangedError, RefExistsError, read_ref
+from gittrack.git.state import Identity, read_identity
+from gittrack.runs.folder import RecordedTip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gittrack.experiments.format import Meta
+    from gittrack.git.repository import Repository
+    from gittrack.runs.folder import RunFolder
+    from gittrack.runs.journal import JournalContents
+    from gittrack.values import PlainValue
+
+_N_PUBLISH_TRIES = 8
+KILLED_MESSAGE = "the process ended without a word"
+
+
+class Outcome(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        status: ``completed``, ``failed`` or ``killed``.
+        message: Why, when it did not complete.
+        ended: When, UTC epoch seconds.
+        exit_code: Of the command, when one was run.
+        peak_memory_bytes: The largest resident size of the process.
+    """
+
+    status: Status
+    message: str | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    peak_memory_bytes: int | None = None
+
+
+def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | None = None) -> Record:
+    """Return the record of a run from its description and all that was logged.
+
+    Args:
+        meta: The description.
+        contents: What the journals hold.
+        outcome: How the run ended; by default as its journal says, and ``killed`` when that says nothing.
+    """
+    told = _Told(contents)
+    outcome = outcome or told.outcome or Outcome("killed", KILLED_MESSAGE, told.last_time)
+    ended = outcome.ended or told.last_time or meta.started
+    meta = replace(
+        meta,
+        status=outcome.status,
+        message=outcome.message or meta.message,
+        ended=ended,
+        duration_s=(meta.duration_s or 0.0) + max(0.0, round(ended - meta.started, 6)),
+        exit_code=outcome.exit_code,
+        peak_memory_bytes=outcome.peak_memory_bytes,
+        tags={**meta.tags, **told.tags},
+        notes=(*meta.notes, *told.notes),
+        description=told.description or meta.description,
+        problems=(*meta.problems, *told.problems),
+    )
+    metrics: dict[str, MetricSummary] = {**told.declared_metrics, **summarise(contents.series)}
+    series = render_series(contents.series) if contents.series else None
+    return Record(meta, told.params, metrics, series, told.requirements, told.log)
+
+
+def extend_record(previous: Record, record: Record) -> Record:
+    """Return the record of a resumed experiment: what was there, continued by what came.
+
+    Args:
+        previous: The record at the time of resuming.
+        record: The record of the run that continued it.
+    """
+    parts = [parse_series(data) for data in (previous.series, record.series) if data]
+    joined = merge_series(parts)
+    meta = replace(
+        record.meta,
+        started=previous.meta.started,
+        duration_s=(previous.meta.duration_s or 0.0) + (record.meta.duration_s or 0.0),
+        tags={**previous.meta.tags, **record.meta.tags},
+        notes=(*previous.meta.notes, *record.meta.notes),
+        description=record.meta.description or previous.meta.description,
+        group=record.meta.group or previous.meta.group,
+        landed=previous.meta.landed,
+        extra={**previous.meta.extra, **record.meta.extra},
+    )
+    return Record(
+        meta=meta,
+        params={**previous.params, **record.params},
+        metrics={**previous.metrics, **record.metrics, **summarise(joined)},
+        series=render_series(joined) if joined else None,
+        requirements=record.requirements or previous.requirements,
+        log=(previous.log or b"") + (record.log or b"") or None,
+    )
+
+
+def publish(repository: Repository, folder: RunFolder, record: Record) -> str:
+    """Write a run's record as the next commit of its experiment and move the ref; return the commit.
+
+    Somebody may have edited the experiment meanwhile (tags, notes): their commit becomes the parent and their
+    additions stay.
+
+    Args:
+        repository: The repository.
+        folder: The run's folder.
+        record: What the run says.
+
+    Raises:
+        RefChangedError: Others kept changing the experiment faster than this could.
+        OSError: The disk is full or broken; nothing is lost, the folder stays.
+        GittrackError: git failed; the same.
+    """
+    tip = folder.read_tip()
+    code_tree = tip.code_tree if tip is not None else _tree_of(repository, record.meta.baseline)
+    experiment = ExperimentRef(record.meta.baseline or repository.zero_id, record.meta.name)
+    author = _author(repository, record.meta)
+    for _ in range(_N_PUBLISH_TRIES):
+        current = read_ref(repository, experiment.ref)
+        if current is not None and (tip is None or current != tip.commit):
+            record = _with_edits(repository, record, current, is_ours=tip is not None)
+        parent = current or (tip.commit if tip else record.meta.baseline)
+        commit = store.write_record(
+            repository,
+            record,
+            code_tree=code_tree,
+            parents=[parent] if parent else [],
+            message=commit_message(record.meta),
+            author=author,
+        )
+        try:
+            if current is None:
+                store.create_experiment(repository, experiment, commit)
+            else:
+                store.advance_experiment(repository, experiment, commit, current)
+        except (RefExistsError, RefChangedError):
+            continue
+        folder.write_tip(RecordedTip(commit, code_tree))
+        return commit
+    raise RefChangedError(f"'{experiment.ref}' changed {_N_PUBLISH_TRIES} times while it was written")
+
+
+def commit_message(meta: Meta) -> str:
+    """Return the message of an experiment's commit: its name and status, then what the user said."""
+    body = meta.description or meta.message
+    subject = f"gittrack: {meta.name} {meta.status}"
+    return f"{subject}\n\n{body}" if body else subject
+
+
+def _with_edits(repository: Repository, record: Record, current: str, *, is_ours: bool) -> Record:
+    """Return the record with what others added to the experiment since the run last wrote it."""
+    edited = store.read_record(repository, current).meta
+    if not is_ours and edited.id != record.meta.id:
+        return record
+    landed = dict.fromkeys((*edited.landed, *record.meta.landed))
+    notes = dict.fromkeys((*edited.notes, *record.meta.notes))
+    meta = replace(record.meta, tags={**edited.tags, **record.meta.tags}, notes=tuple(notes), landed=tuple(landed))
+    return replace(record, meta=meta)
+
+
+def _tree_of(repository: Repository, commit: str | None) -> str:
+    """Return a commit's tree, or the empty one where there is no commit."""
+    if commit is None:
+        return repository.git.run("mktree", input=b"").stdout.decode().strip()
+    return read_object(repository, commit, "commit")[5 : 5 + repository.id_length].decode()
+
+
+def _author(repository: Repository, meta: Meta) -> Identity:
+    if meta.author and meta.author.endswith(">"):
+        name, _, email = meta.author[:-1].rpartition(" <")
+        return Identity(name, email)
+    return read_identity(repository)
+
+
+class _Told:
+    """What a run's events say; later ones win."""
+
+    def __init__(self, contents: JournalContents) -> None:
+        self.params: dict[str, PlainValue] = {}
+        self.tags: dict[str, PlainValue] = {}
+        self.notes: list[str] = []
+        self.problems: list[str] = []
+        self.description: str | None = None
+        self.outcome: Outcome | None = None
+        self.declared_metrics: dict[str, MetricSummary] = {}
+        self.requirements: bytes | None = None
+        self.log: bytes | None = None
+        self.last_time = max((series.times[-1] for series in contents.series.values() if series.times), default=0.0)
+        declared: dict[str, PlainValue] = {}
+        for event in contents.events:
+            self.last_time = max(self.last_time, event.time)
+            self._add(event.kind, event.data, declared)
+        self.params = merge_params(self.params, declared)
+
+    def _add(self, kind: str, data: Any, declared: dict[str, PlainValue]) -> None:
+        if kind == "params" and isinstance(data, dict):
+            self.params.update(data)
+        elif kind == "declared" and isinstance(data, dict):
+            declared.update(data)
+        elif kind == "outputs" and isinstance(data, dict):
+            self.declared_metrics.update({name: single_value(value) for name, value in data.items()})
+        elif kind == "tags" and isinstance(data, dict):
+            self.tags.update(data)
+        elif kind == "note":
+            self.notes.append(str(data))
+        elif kind == "problem":
+            self.problems.append(str(data))
+        elif kind == "description":
+            self.description = None if data is None else str(data)
+        elif kind == "requirements":
+            self.requirements = str(data).encode()
+        elif kind == "end" and isinstance(data, dict) and data.get("status") in get_args(Status):
+            known = {key: value for key, value in data.items() if key in Outcome._fields}
+            self.outcome = Outcome(**known)
+
+
+def single_value(value: float) -> MetricSummary:
+    """Return the summary of a metric that has one value and no series."""
+    return MetricSummary(last=value, min=value, max=value, count=1, step=None)
+
+
+def merge_params(logged: Mapping[str, PlainValue], declared: Mapping[str, PlainValue]) -> dict[str, PlainValue]:
+    """Return logged and declared params in one mapping; where both differ, the file's is named ``file:<key>``.
+
+    Args:
+        logged: What the script logged.
+        declared: What the declared files hold.
+    """
+    clashes = {f"file:{key}": value for key, value in declared.items() if key in logged and logged[key] != value}
+    return {**declared, **logged, **clashes}

@@ -1,0 +1,156 @@
+"""The folder of a run in progress: its description, its journals, and the lock that says that it lives.
+
+```
+runs/<run id>/
+  meta.json       the description so far (the format of an experiment's meta.json)
+  tip             the experiment's commit, and the tree of the code, once they are recorded
+  journal.jsonl   what was logged; a child process that joined the run adds journal-<pid>-<id>.jsonl
+  lock            held by the run's process as long as it lives
+```
+
+A folder appears under its final name only when its lock is held, so a folder without a holder is a dead run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.experiments.format import parse_meta, render_meta
+from gittrack.runs.journal import merge_journals, read_journal
+from gittrack.runs.locks import FileLock, is_locked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gittrack.experiments.format import Meta
+    from gittrack.runs.journal import JournalContents
+
+RUNS = "runs"
+OUTSIDE_RUNS = "gittrack-runs"  # beside the script, when there is no repository to keep the run in
+_META, _TIP, _LOCK, _JOURNAL = "meta.json", "tip", "lock", "journal.jsonl"
+_random = random.SystemRandom()
+
+
+class RecordedTip(NamedTuple):
+    """What of a run is in git already.
+
+    Attributes:
+        commit: The experiment's last commit.
+        code_tree: The tree of the code snapshot.
+    """
+
+    commit: str
+    code_tree: str
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal of the run's own process."""
+        return self.path / _JOURNAL
+
+    def new_joined_journal_path(self) -> Path:
+        """Return a journal path for another process that joins the run."""
+        return self.path / f"journal-{os.getpid()}-{_random.getrandbits(32):08x}.jsonl"
+
+    def is_alive(self) -> bool:
+        """Return whether the run's process holds its lock."""
+        return is_locked(self.path / _LOCK)
+
+    def lock(self) -> FileLock:
+        """Return the run's lock, not yet acquired."""
+        return FileLock(self.path / _LOCK)
+
+    def read_meta(self) -> Meta:
+        """Return the run's description so far.
+
+        Raises:
+            OSError: There is none.
+            FormatError: It is damaged.
+        """
+        return parse_meta((self.path / _META).read_bytes())
+
+    def write_meta(self, meta: Meta) -> None:
+        """Put the run's description in place of the last one, whole."""
+        _replace(self.path / _META, render_meta(meta))
+
+    def read_tip(self) -> RecordedTip | None:
+        """Return what of the run is in git; None before its first commit."""
+        try:
+            words = (self.path / _TIP).read_text(encoding="ascii").split()
+        except OSError:
+            return None
+        return RecordedTip(*words) if len(words) == len(RecordedTip._fields) else None
+
+    def write_tip(self, tip: RecordedTip) -> None:
+        """Remember what of the run is in git."""
+        _replace(self.path / _TIP, " ".join(tip).encode())
+
+    def read_journals(self) -> JournalContents:
+        """Return everything that the run's processes logged, ordered by time."""
+        paths = sorted(self.path.glob("journal*.jsonl"))
+        return merge_journals([read_journal(path) for path in paths])
+
+    def remove(self) -> None:
+        """Remove the folder; a name that begins with a dot says that what is left of it is no run."""
+        done = self.path.with_name(f".done-{self.path.name}")
+        self.path.replace(done)
+        shutil.rmtree(done, ignore_errors=True)
+
+
+def new_run_id() -> str:
+    """Return a new run's id: 16 hex digits."""
+    return f"{_random.getrandbits(64):016x}"
+
+
+def create_folder(root: Path, meta: Meta) -> tuple[RunFolder, FileLock]:
+    """Create a run's folder below a root and return it with its lock, held.
+
+    Args:
+        root: The folder of all runs.
+        meta: The run's description so far; its id names the folder.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    nascent = RunFolder(root / f".new-{meta.id}")
+    nascent.path.mkdir()
+    lock = nascent.lock()
+    lock.acquire()
+    nascent.write_meta(meta)
+    final = root / meta.id
+    nascent.path.replace(final)
+    return RunFolder(final), lock
+
+
+def list_folders(root: Path) -> list[RunFolder]:
+    """Return the folders of all runs below a root, living or dead."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith(".") and entry.is_dir())
+    except OSError:
+        return []
+    return [RunFolder(root / name) for name in names]
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)

@@ -1,0 +1,259 @@
+"""Open a run: new, resumed, joined to a parent process's run, or outside any repository."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from gittrack.errors import GittrackError, UsageError
+from gittrack.experiments import store
+from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
+from gittrack.experiments.series import parse_series
+from gittrack.git.process import GitMissingError
+from gittrack.git.repository import NotARepositoryError, Repository
+from gittrack.git.state import read_head
+from gittrack.runs import claims
+from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
+from gittrack.runs.describe import describe_place, describe_process
+from gittrack.runs.folder import OUTSIDE_RUNS, RUNS, RunFolder, create_folder, new_run_id
+from gittrack.runs.journal import JournalWriter
+from gittrack.runs.outputs import collect_outputs
+from gittrack.runs.recovery import close_dead_runs, finish_run
+from gittrack.runs.start import Starter
+
+if TYPE_CHECKING:
+    from gittrack.experiments.format import Meta, Record
+    from gittrack.git.state import Head
+    from gittrack.runs.context import RunContext
+    from gittrack.runs.finish import Outcome
+    from gittrack.runs.locks import FileLock
+
+_logger = logging.getLogger("gittrack")
+_RUN_ID = re.compile(r"[0-9a-f]{16}")
+
+Durability = Literal["buffered", "step"]
+
+
+class RunActiveError(GittrackError):
+    """The experiment to resume is still running."""
+
+
+class OpenedRun:
+    """What is open behind a run: folder, lock, journal, and the start that works beside the training.
+
+    Args:
+        folder: The run's folder.
+        meta: The description at the start.
+        journal: Where this process logs to.
+        lock: The run's lock; None when another process owns the run and this one joined it.
+        starter: What records the code; None outside a repository and for a joined run.
+        first_step: The step to begin with.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        meta: Meta,
+        journal: JournalWriter,
+        *,
+        lock: FileLock | None = None,
+        starter: Starter | None = None,
+        first_step: int = 0,
+    ) -> None:
+        self.folder = folder
+        self.meta = meta
+        self.journal = journal
+        self.lock = lock
+        self.starter = starter
+        self.first_step = first_step
+        self.description: str | None = meta.description
+        self.record: Record | None = None
+        self.commit: str | None = None
+
+    def current_name(self) -> str:
+        """Return the experiment's name, which a race at the start may have changed."""
+        start = self.starter.start if self.starter is not None else None
+        if start is None or not self.folder.path.exists():
+            return self.meta.name if self.record is None else self.record.meta.name
+        return self.folder.read_meta().name
+
+    def close(self, outcome: Outcome) -> None:
+        """Write what is left to the journal and record the run in git.
+
+        Raises:
+            GittrackError: It could not be recorded; the folder stays.
+            OSError: The same.
+        """
+        try:
+            self._close(outcome)
+        finally:
+            self.journal.close()
+            if self.lock is not None:
+                self.lock.release()
+
+    def _close(self, outcome: Outcome) -> None:
+        if self.starter is not None:
+            self.starter.wait()
+            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.start)
+        if self.lock is None:
+            if not self.folder.path.exists():
+                _logger.warning("the run that this process joined ended first; what was logged after that is lost")
+            return
+        self.journal.event("end", {key: value for key, value in outcome._asdict().items() if value is not None})
+        self.journal.close()
+        if self.starter is not None:
+            self.record, self.commit = finish_run(self.starter.repository, self.folder, outcome)
+
+
+def open_run(
+    context: RunContext,
+    *,
+    name: str | None,
+    group: str | None,
+    resume: bool | str,
+    durability: Durability,
+) -> OpenedRun:
+    """Open a run for a process.
+
+    Args:
+        context: The process.
+        name: The experiment's name; by default that of the environment, else a made-up one.
+        group: A name that ties experiments together.
+        resume: Whether, or which experiment, to continue.
+        durability: When the journal reaches the system.
+
+    Raises:
+        GittrackError: The arguments are wrong, or there is nothing to resume.
+    """
+    resumed = resume if isinstance(resume, str) else name
+    if resume and resumed is None:
+        raise UsageError("resume=True needs the name of the experiment", hint='Run(name="…", resume=True)')
+    if resumed is not None:
+        check_name(resumed)
+    try:
+        repository = Repository.discover(context.directory, context.environ)
+        repository.require_work_tree()
+    except (NotARepositoryError, GitMissingError) as error:
+        return _open_outside(context, name, group, durability, error)
+    parent = context.environ.get(RUN_VARIABLE, "")
+    parent_folder = _living_parent(repository, parent)
+    if parent_folder is not None and not resume and name in {None, parent_folder.read_meta().name}:
+        journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
+        return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
+    head = read_head(repository)
+    meta = describe_process(context, name=name or "", run_id=new_run_id())
+    meta = replace(
+        meta,
+        group=group,
+        baseline=_given_baseline(repository, context),
+        parent_run=parent if _RUN_ID.fullmatch(parent) else None,
+    )
+    meta = describe_place(meta, repository, head, context.directory)
+    if resume and resumed is not None:
+        return _open_resumed(repository, head, meta, resumed, context, durability)
+    if name is None and parent_folder is None:
+        name = _given_name(context)
+    return _open_new(repository, head, _named(repository, meta, name), context, durability)
+
+
+def _open_new(repository: Repository, head: Head, meta: Meta, context: RunContext, durability: Durability) -> OpenedRun:
+    folder, lock = create_folder(repository.state_dir / RUNS, meta)
+    journal = JournalWriter(folder.journal_path, durability=durability)
+    starter = Starter(repository, head, folder, journal, context.environ)
+    starter.begin()
+    return OpenedRun(folder, meta, journal, lock=lock, starter=starter)
+
+
+def _open_resumed(
+    repository: Repository, head: Head, meta: Meta, name: str, context: RunContext, durability: Durability
+) -> OpenedRun:
+    """Continue an experiment of this baseline, or the only one of that name."""
+    close_dead_runs(repository)  # the process that wrote it may have been killed
+    tip = _find(repository, meta.baseline or repository.zero_id, name)
+    baseline = tip.experiment.baseline
+    if not claims.claim_for_resume(repository, baseline, name, meta.id):
+        raise RunActiveError(f"experiment '{name}' is still running", hint="wait for it, or resume another one")
+    previous = store.read_record(repository, tip.commit)
+    meta = replace(meta, name=name, baseline=None if baseline == repository.zero_id else baseline)
+    folder, lock = create_folder(repository.state_dir / RUNS, meta)
+    journal = JournalWriter(folder.journal_path, durability=durability)
+    journal.event("resumes", tip.commit)
+    starter = Starter(repository, head, folder, journal, context.environ, resumes=tip.commit)
+    starter.begin()
+    points = parse_series(previous.series) if previous.series else {}
+    steps = [series.steps[-1] for series in points.values() if series.steps]
+    return OpenedRun(folder, meta, journal, lock=lock, starter=starter, first_step=max(steps) + 1 if steps else 0)
+
+
+def _open_outside(
+    context: RunContext, name: str | None, group: str | None, durability: Durability, reason: GittrackError
+) -> OpenedRun:
+    """Keep the run in a folder beside the script."""
+    meta = describe_process(context, name=check_name(name) if name else "", run_id=new_run_id())
+    meta = replace(meta, name=meta.name or f"run-{meta.id[:8]}", group=group)
+    folder, lock = create_folder(context.directory / OUTSIDE_RUNS, meta)
+    _logger.warning(
+        "%s: the run is kept in '%s'; 'gittrack exp import' in a repository takes it up", reason, folder.path
+    )
+    return OpenedRun(folder, meta, JournalWriter(folder.journal_path, durability=durability), lock=lock)
+
+
+def _living_parent(repository: Repository, run_id: str) -> RunFolder | None:
+    """Return the folder of the run that a parent process owns, or None."""
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    folder = RunFolder(repository.state_dir / RUNS / run_id)
+    try:
+        pid = folder.read_meta().environment.get("pid")
+    except (OSError, GittrackError):
+        return None
+    return folder if pid != os.getpid() and folder.is_alive() else None
+
+
+def _given_name(context: RunContext) -> str | None:
+    return context.environ.get(NAME_VARIABLE) or None
+
+
+def _given_baseline(repository: Repository, context: RunContext) -> str | None:
+    """Return the baseline that the environment names, as a full commit id."""
+    given = context.environ.get(BASELINE_VARIABLE)
+    if not given:
+        return None
+    completed = repository.git.run(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{given}^{{commit}}", check=False
+    )
+    if completed.returncode:
+        raise UsageError(f"{BASELINE_VARIABLE} names no commit of this repository: {given!r}")
+    return completed.stdout.decode().strip()
+
+
+def _named(repository: Repository, meta: Meta, name: str | None) -> Meta:
+    """Return the description with a name that is now claimed."""
+    baseline = meta.baseline or repository.zero_id
+    if name is None:
+        return replace(meta, name=claims.claim_generated_name(repository, baseline, meta.id))
+    free = claims.claim_numbered_name(repository, baseline, check_name(name), meta.id)
+    if free != name:
+        _logger.warning("experiment '%s' exists already; recording as '%s'", name, free)
+    return replace(meta, name=free)
+
+
+def _find(repository: Repository, baseline: str, name: str) -> store.Tip:
+    """Return the experiment to resume: under this baseline, else the only one of its name anywhere."""
+    own = ExperimentRef(baseline, name)
+    commit = store.read_tip(repository, own)
+    if commit is not None:
+        return store.Tip(own, commit)
+    others = [tip for tip in store.list_tips(repository, NAMESPACE) if tip.experiment.name == name]
+    if len(others) == 1:
+        return others[0]
+    if others:
+        listed = ", ".join(f"{tip.experiment.name}@{tip.experiment.baseline[:8]}" for tip in others)
+        raise store.ExperimentMissingError(
+            f"several experiments are called '{name}', none under this baseline: {listed}",
+            hint="check out the commit of the one you mean",
+        )
+    raise store.ExperimentMissingError(f"no experiment '{name}' to resume", hint="run 'gittrack exp list'")

@@ -1,0 +1,81 @@
+"""Close the runs whose process died: nothing that was logged is lost, and no status stays ``running``."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gittrack.errors import GittrackError
+from gittrack.experiments import store
+from gittrack.git.loose_refs import sweep
+from gittrack.git.scratch import sweep_scratch
+from gittrack.runs.claims import release_name
+from gittrack.runs.finish import build_record, extend_record, publish
+from gittrack.runs.folder import RUNS, list_folders
+
+if TYPE_CHECKING:
+    from gittrack.experiments.format import Record
+    from gittrack.git.repository import Repository
+    from gittrack.runs.finish import Outcome
+    from gittrack.runs.folder import RunFolder
+
+_logger = logging.getLogger("gittrack")
+
+
+def close_dead_runs(repository: Repository) -> list[Record]:
+    """Record every run of this machine whose process is gone, and return what was recorded.
+
+    A run that ended properly but could not be written then (a full disk) gets the status it ended with; the
+    others are ``killed``. Leftovers of killed processes (temporary files, locks) are swept.
+
+    Args:
+        repository: The repository.
+    """
+    folders = [folder for folder in list_folders(repository.state_dir / RUNS) if not folder.is_alive()]
+    closed = [record for folder in folders if (record := _close(repository, folder)) is not None]
+    sweep(repository)
+    sweep_scratch(repository)
+    return closed
+
+
+def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | None = None) -> tuple[Record, str]:
+    """Record a run from its folder, remove the folder, and return the record and its commit.
+
+    Args:
+        repository: The repository.
+        folder: The run's folder, whose lock the caller holds.
+        outcome: How it ended; by default what its journal says.
+
+    Raises:
+        GittrackError: It could not be recorded; the folder stays for the next try.
+        OSError: The same.
+    """
+    contents = folder.read_journals()
+    record = build_record(folder.read_meta(), contents, outcome=outcome)
+    resumes = next((event.data for event in contents.events if event.kind == "resumes"), None)
+    if isinstance(resumes, str):
+        record = extend_record(store.read_record(repository, resumes), record)
+    if folder.read_tip() is None and record.meta.baseline and not record.meta.code_tree:
+        problem = "the process ended before its code was recorded; the baseline's stands in its place"
+        record = replace(record, meta=replace(record.meta, problems=(*record.meta.problems, problem)))
+    commit = publish(repository, folder, record)
+    release_name(repository, record.meta.baseline or repository.zero_id, record.meta.name)
+    folder.remove()
+    return record, commit
+
+
+def _close(repository: Repository, folder: RunFolder) -> Record | None:
+    lock = folder.lock()
+    try:
+        if not lock.try_acquire() or not folder.path.exists():
+            return None
+        if folder.read_meta().host not in {None, socket.gethostname()}:
+            return None  # a lock on a shared disk says nothing about another machine
+        return finish_run(repository, folder)[0]
+    except (GittrackError, OSError, ValueError) as error:
+        _logger.warning("the dead run in '%s' could not be recorded yet: %s", folder.path, error)
+        return None
+    finally:
+        lock.release()

@@ -1,0 +1,347 @@
+"""The live run: what a training script holds and logs to."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from gittrack.errors import GittrackError, UsageError
+from gittrack.runs import open_runs
+from gittrack.runs.finish import Outcome
+from gittrack.runs.opening import open_run
+from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_metric_name, validate_param_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from gittrack.experiments.format import Record, Status
+    from gittrack.runs.context import RunContext
+    from gittrack.runs.journal import JournalWriter
+    from gittrack.runs.opening import OpenedRun
+
+_logger = logging.getLogger("gittrack")
+_EXACT_NUMBERS = frozenset({int, float})
+
+
+class RunEndedError(UsageError):
+    """The run has ended and cannot be changed any more."""
+
+
+class Run:
+    """Record one experiment: params, metrics, tags and notes, with the exact code.
+
+    The constructor returns at once; the code is snapshotted beside the training. What is logged is in a journal on
+    disk within a second, whatever happens to the process. `end` (or the end of the ``with`` block) writes it into
+    git, as ``refs/gittrack/exps/<baseline>/<name>``.
+
+    Outside a git repository the run warns once and is kept in ``gittrack-runs/`` until ``gittrack exp import``. In
+    distributed training only rank 0 writes; on the other ranks every method does nothing.
+
+    Args:
+        name: The experiment's name; made up when not given. A name that exists under the baseline gets a number.
+        group: A name that ties experiments together.
+        description: One text that says what the experiment is about.
+        tags: Keys and values to find it by.
+        params: Params to log at once, as by `log_params`.
+        resume: True to continue the experiment called ``name``, or the name of the one to continue.
+        durability: ``"buffered"`` writes what was logged at least once a second, ``"step"`` at every call.
+        context: The process's environment, command line and folder.
+
+    Raises:
+        UsageError: An argument has a wrong type or form.
+        GittrackError: There is no experiment to resume, or it is still running.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        group: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, object] | None = None,
+        params: object = None,
+        resume: bool | str = False,
+        durability: Literal["buffered", "step"] = "buffered",
+        context: RunContext,
+    ) -> None:
+        for argument, value in (("name", name), ("group", group), ("description", description)):
+            if value is not None and not isinstance(value, str):
+                raise InvalidValueError(f"'{argument}' must be a string, not {type(value).__name__}")
+        if durability not in {"buffered", "step"}:
+            raise UsageError(f"unknown durability {durability!r}", hint='use "buffered" or "step"')
+        plain_tags = _plain_mapping(tags or {}, "tags")
+        plain_params = flatten(_plain_mapping({} if params is None else params, "params"))
+        self.pid = os.getpid()
+        self._step = 0
+        self._is_stepping = False
+        self._auto_steps: dict[str, int] = {}
+        self._status: Status = "running"
+        self._warned: set[str] = set()
+        self._opened: OpenedRun | None = None
+        self._journal: JournalWriter | None = None
+        if not context.is_writer:
+            self._name = name or "another-rank"
+            return
+        self._opened = open_run(context, name=name, group=group, resume=resume, durability=durability)
+        self._name = self._opened.meta.name
+        self._journal = self._opened.journal
+        self._step = self._opened.first_step
+        self._is_stepping = self._opened.first_step > 0
+        if description is not None:
+            self._event("description", description)
+        if plain_tags:
+            self._event("tags", plain_tags)
+        if plain_params:
+            self._event("params", plain_params)
+        open_runs.add(self)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self._name if self._opened is None else self._opened.current_name()
+
+    @property
+    def id(self) -> str | None:
+        """The run's id, 16 hex digits; None on a rank that does not write."""
+        return None if self._opened is None else self._opened.meta.id
+
+    @property
+    def baseline(self) -> str | None:
+        """The commit the experiment starts from; None before the first commit and outside a repository."""
+        return None if self._opened is None else self._opened.meta.baseline
+
+    @property
+    def record(self) -> Record | None:
+        """What was recorded, once the run has ended."""
+        return None if self._opened is None else self._opened.record
+
+    @property
+    def commit(self) -> str | None:
+        """The experiment's commit, once the run has ended."""
+        return None if self._opened is None else self._opened.commit
+
+    @property
+    def status(self) -> Status:
+        """The run's status: ``running`` until it ends."""
+        return self._status
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process records; false on all ranks but the first."""
+        return self._opened is not None
+
+    @property
+    def step(self) -> int:
+        """The step that metrics without a step of their own belong to."""
+        return self._step
+
+    @step.setter
+    def step(self, value: int) -> None:
+        self._step = _to_step(value)
+        self._is_stepping = True
+
+    def next_step(self) -> int:
+        """Go to the next step and return it."""
+        self._step += 1
+        self._is_stepping = True
+        return self._step
+
+    def log_param(self, name: str, value: object) -> None:
+        """Log one param.
+
+        Args:
+            name: Its name; dots nest.
+            value: A plain value, or a numpy scalar, path, dataclass, namespace… that is turned into one.
+
+        Raises:
+            InvalidValueError: The name or the value cannot be logged; nothing was changed.
+        """
+        self.log_params({validate_param_name(name): value})
+
+    def log_params(self, params: object) -> None:
+        """Log many params; nested ones get dotted names, later values win.
+
+        Args:
+            params: A mapping, a dataclass, an argparse or OmegaConf namespace.
+
+        Raises:
+            InvalidValueError: A name or a value cannot be logged; nothing was changed.
+        """
+        plain = flatten(_plain_mapping(params, "params"))
+        if plain:
+            self._event("params", plain)
+
+    def log_metric(self, name: str, value: object, step: int | None = None, timestamp: float | None = None) -> None:
+        """Log one value of a metric.
+
+        Args:
+            name: The metric's name.
+            value: A number; NaN and infinities are kept as such.
+            step: The step it belongs to. By default the run's step; a script that never calls `next_step` gets
+                one step for each call: 0, 1, 2…
+            timestamp: UTC epoch seconds; now by default.
+
+        Raises:
+            InvalidValueError: The name, value, step or time cannot be logged.
+        """
+        self.log_metrics({name: value}, step, timestamp)
+
+    def log_metrics(
+        self, metrics: Mapping[str, object], step: int | None = None, timestamp: float | None = None
+    ) -> None:
+        """Log one value of several metrics, all at the same step and time.
+
+        Args:
+            metrics: Names and numbers.
+            step: The step they belong to; see `log_metric`.
+            timestamp: UTC epoch seconds; now by default.
+
+        Raises:
+            InvalidValueError: A name, value, step or time cannot be logged; nothing was logged.
+        """
+        values: dict[str, Any] = dict(metrics)
+        for name, value in values.items():
+            if type(value) not in _EXACT_NUMBERS or type(name) is not str or not name:
+                values = {validate_metric_name(key): to_number(number, name=key) for key, number in values.items()}
+                break
+        if step is None:
+            step = self._step if self._is_stepping else self._next_auto_step(values)
+        elif type(step) is not int:
+            step = _to_step(step)
+        seconds = time.time() if timestamp is None else float(to_number(timestamp, name="timestamp"))
+        journal = self._journal
+        if journal is not None:
+            journal.metrics(values, step, seconds)
+        elif self._opened is not None:
+            self._warn_ended()
+
+    def set_tag(self, key: str, value: object = True) -> None:  # noqa: FBT002  a bare tag is simply there
+        """Set one tag.
+
+        Raises:
+            InvalidValueError: The key or the value cannot be kept.
+        """
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Set several tags; later values win.
+
+        Raises:
+            InvalidValueError: A key or a value cannot be kept; nothing was changed.
+        """
+        plain = _plain_mapping(tags, "tags")
+        if plain:
+            self._event("tags", plain)
+
+    def note(self, text: str) -> None:
+        """Add a note.
+
+        Raises:
+            InvalidValueError: It is not a string.
+        """
+        if not isinstance(text, str):
+            raise InvalidValueError(f"a note must be a string, not {type(text).__name__}")
+        self._event("note", text)
+
+    @property
+    def description(self) -> str | None:
+        """One text that says what the experiment is about; set it to change it."""
+        return None if self._opened is None else self._opened.description
+
+    @description.setter
+    def description(self, text: str | None) -> None:
+        if text is not None and not isinstance(text, str):
+            raise InvalidValueError(f"a description must be a string, not {type(text).__name__}")
+        self._event("description", text)
+
+    def flush(self) -> None:
+        """Return when everything logged so far has reached the system and survives a kill."""
+        if self._journal is not None:
+            self._journal.flush()
+
+    def end(self, status: Literal["completed", "failed", "killed"] = "completed", message: str | None = None) -> None:
+        """End the run and record it in git; a second call does nothing.
+
+        A failing disk or repository warns and keeps the run's folder for the next gittrack command to record.
+
+        Args:
+            status: How it ended.
+            message: Why, when it did not complete.
+
+        Raises:
+            UsageError: The status is another word.
+        """
+        if status not in {"completed", "failed", "killed"}:
+            raise UsageError(f"a run cannot end as {status!r}", hint="use completed, failed or killed")
+        if self._status != "running":
+            return
+        self._status = status
+        journal, self._journal = self._journal, None
+        open_runs.discard(self)
+        if self._opened is None or journal is None or not open_runs.is_own_process(self):
+            return
+        try:
+            self._opened.close(Outcome(status, message, time.time()))
+        except (GittrackError, OSError, ValueError) as error:
+            _logger.warning(
+                "experiment '%s' could not be recorded in git: %s; all it logged is in '%s' and the next gittrack "
+                "command records it",
+                self.name,
+                error,
+                self._opened.folder.path,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(*open_runs.status_after(error))
+
+    def __repr__(self) -> str:
+        return f"<gittrack.Run {self.name!r} {self._status}>"
+
+    def _event(self, kind: str, data: Any) -> None:
+        if self._journal is not None:
+            self._journal.event(kind, data)
+            if kind == "description" and self._opened is not None:
+                self._opened.description = data
+        elif self._opened is not None:
+            self._warn_ended()
+
+    def _next_auto_step(self, names: Mapping[str, object]) -> int:
+        steps = self._auto_steps
+        step = max([steps.get(name, 0) for name in names], default=0)
+        for name in names:
+            steps[name] = step + 1
+        return step
+
+    def _warn_ended(self) -> None:
+        if "ended" not in self._warned:
+            self._warned.add("ended")
+            _logger.warning("run '%s' has ended; what is logged to it now is lost", self.name)
+
+
+def _plain_mapping(value: object, what: str) -> dict[str, Any]:
+    plain = to_plain(value, name=what)
+    if not isinstance(plain, dict):
+        raise InvalidValueError(f"'{what}' must be a mapping, a dataclass or a namespace, not {type(value).__name__}")
+    for key in plain:
+        validate_param_name(key)
+    return plain
+
+
+def _to_step(value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise InvalidValueError(f"a step must be an integer, not {value!r}") from None
