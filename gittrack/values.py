@@ -19,11 +19,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from gittrack.errors import GittrackError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TypeAlias
+
+    # a name, or the path of what contains the value and its key there
+    _Path: TypeAlias = "str | tuple[_Path, str | int]"
 
 PlainValue: TypeAlias = "bool | int | float | str | list[PlainValue] | dict[str, PlainValue] | None"
 
 MAX_DEPTH = 100
+# deep nesting under long keys makes joined keys that are far larger than the text they come from
+_MAX_JOINED_CHARACTERS = 16 * 1024 * 1024
 
 # Python refuses to read or write longer decimals (CVE-2020-10735); 640 digits, 2,126 bits, is the lowest limit it
 # can be set to. Wider integers are written in base 16, which has no limit.
@@ -123,14 +129,21 @@ def flatten(mapping: Mapping[str, PlainValue], separator: str = ".") -> dict[str
         A new dict with one level, in the order of `mapping`.
 
     Raises:
-        InvalidValueError: Two different values get the same key.
+        InvalidValueError: Two different values get the same key, or the joined keys exceed 16 MiB in all.
 
     Example:
         >>> flatten({"train": {"lr": 0.1, "layers": [64, 32]}, "seed": 1})
         {'train.lr': 0.1, 'train.layers': [64, 32], 'seed': 1}
     """
     flat: dict[str, PlainValue] = {}
-    _flatten_into(flat, mapping, "", separator)
+    n_characters = 0
+    for path, value in _leaves(mapping, "", separator):
+        n_characters += len(path)
+        if n_characters > _MAX_JOINED_CHARACTERS:
+            raise InvalidValueError("the keys are too long and too deeply nested to be joined")
+        if path in flat and flat[path] != value:
+            raise InvalidValueError(f"two values have the key {path[:100]!r}")
+        flat[path] = value
     return flat
 
 
@@ -334,9 +347,9 @@ def clean_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _plain(value: Any, path: str, depth: int) -> PlainValue:
+def _plain(value: Any, path: _Path, depth: int) -> PlainValue:
     if depth > MAX_DEPTH:
-        raise InvalidValueError(f"{path[:100]} contains itself or is nested deeper than {MAX_DEPTH} levels")
+        raise InvalidValueError(f"{_shown(path)[:100]} contains itself or is nested deeper than {MAX_DEPTH} levels")
     if value is None or isinstance(value, (bool, int, float, str)):
         return _plain_scalar(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -345,11 +358,11 @@ def _plain(value: Any, path: str, depth: int) -> PlainValue:
     if isinstance(value, dict):
         return _plain_mapping(value, path, depth)
     if isinstance(value, list):
-        return [_plain(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+        return [_plain(item, (path, i), depth + 1) for i, item in enumerate(value)]
     try:
         opened = _open(value)
     except Exception as error:  # whatever the value's own library raises
-        raise InvalidValueError(f"{path}, of type {_type_name(value)}, cannot be read: {error}") from error
+        raise InvalidValueError(f"{_shown(path)}, of type {_type_name(value)}, cannot be read: {error}") from error
     if opened is value:
         _refuse(value, path, "has no plain form")
     # a dict or list that only lost its wrapping is not one level deeper
@@ -366,13 +379,13 @@ def _plain_scalar(value: Any) -> PlainValue:
     return int(value) if isinstance(value, int) else float(value)
 
 
-def _plain_mapping(mapping: Mapping[Any, Any], path: str, depth: int) -> dict[str, PlainValue]:
+def _plain_mapping(mapping: Mapping[Any, Any], path: _Path, depth: int) -> dict[str, PlainValue]:
     plain: dict[str, PlainValue] = {}
     for key, item in mapping.items():
         text = clean_text(str.__str__(key) if isinstance(key, str) else str(key))
         if text in plain:
-            raise InvalidValueError(f"{path} has two keys that read {text!r}")
-        plain[text] = _plain(item, f"{path}.{text}", depth + 1)
+            raise InvalidValueError(f"{_shown(path)} has two keys that read {text[:100]!r}")
+        plain[text] = _plain(item, (path, text), depth + 1)
     return plain
 
 
@@ -437,13 +450,21 @@ def _sorted(items: list[PlainValue]) -> list[PlainValue]:
         return sorted(items, key=repr)
 
 
+def _shown(path: _Path) -> str:
+    """Join a path, which is kept in parts because joining it at every value costs more than the conversion."""
+    if isinstance(path, str):
+        return path
+    parent, key = path
+    return f"{_shown(parent)}[{key}]" if isinstance(key, int) else f"{_shown(parent)}.{key}"
+
+
 def _type_name(value: Any) -> str:
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _refuse(value: Any, path: str, problem: str) -> NoReturn:
-    raise InvalidValueError(f"{path} {problem}: it is of type {_type_name(value)}")
+def _refuse(value: Any, path: _Path, problem: str) -> NoReturn:
+    raise InvalidValueError(f"{_shown(path)} {problem}: it is of type {_type_name(value)}")
 
 
 def _validated_name(name: Any, what: str) -> str:
@@ -454,15 +475,12 @@ def _validated_name(name: Any, what: str) -> str:
     return clean_text(str.__str__(name))
 
 
-def _flatten_into(flat: dict[str, PlainValue], mapping: Mapping[str, PlainValue], prefix: str, separator: str) -> None:
+def _leaves(mapping: Mapping[str, PlainValue], prefix: str, separator: str) -> Iterator[tuple[str, PlainValue]]:
     for key, value in mapping.items():
-        path = prefix + key
         if isinstance(value, dict) and value:
-            _flatten_into(flat, value, path + separator, separator)
-        elif path in flat and flat[path] != value:
-            raise InvalidValueError(f"two values have the key {path!r}")
+            yield from _leaves(value, f"{prefix}{key}{separator}", separator)
         else:
-            flat[path] = value
+            yield prefix + key, value
 
 
 def _tagged(value: PlainValue) -> PlainValue:
