@@ -105,11 +105,16 @@ def _is_stdout_gone() -> bool:
 
     What could not be written is thrown away, else Python complains about it at exit.
     """
+    from select import POLLERR, POLLHUP, poll
+
+    poller = poll()
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-        return True
-    return False
+        poller.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # no file at all
+        return False
+    if not any(event & (POLLERR | POLLHUP) for _, event in poller.poll(0)):
+        return False
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    return True

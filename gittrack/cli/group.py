@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import click
-from click.shell_completion import shell_complete
+from click.shell_completion import CompletionItem, shell_complete
 
 from gittrack.cli.commands import COMMANDS, GROUPS, render_help, subcommands
 from gittrack.errors import UsageError
@@ -78,6 +78,11 @@ class CommandGroup(click.Group):
             return super().resolve_command(ctx, args)
         words = f"{self._words} {args[0]}".strip()
         raise UsageError(f"no command '{words}'", hint=_advice(words))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """Return the commands that begin so, without importing them."""
+        names = subcommands(self._words).items()
+        return [CompletionItem(name, help=help_text) for name, help_text in names if name.startswith(incomplete)]
 
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002  click's signature
         """Return the help by topics."""
