@@ -159,7 +159,7 @@ HOSTILE = {
     "depth by alias": "a: &a " + "[" * 60 + "]" * 60 + "\nb: " + "[" * 60 + "*a" + "]" * 60,
     "many keys": "".join(f"k{i}: {{a: 1}}\n" for i in range(15_000)),
     "question marks": "? " * 100_000,
-    "long keys": "".join(f"{' ' * i}{'k' * 2_500}:\n" for i in range(50))
+    "long keys": "".join(f"{' ' * i}{'k' * 1_000}:\n" for i in range(50))
     + "".join(f"{' ' * 50}{i}:\n" for i in range(2_000)),
 }
 
