@@ -107,18 +107,21 @@ def render_changes(
         >>> print(*render_changes("metrics", changes), sep="\n")
         metrics
           acc   0.5 → 0.75  +0.25  +50%  better
-          seed    1 → -
+          seed  1   → -
           opt   sgd → adam
     """
     rows = [_change_cells(change, precision) for change in changes]
     if not rows:
         return
     widths = [max(display_width(row.texts[column]) for row in rows) for column in range(5)]
+    numeric = all(row.is_numeric for row in rows)
     arrow = "→" if unicode else "->"
     yield style(sanitise(title), "bold", colour=colour)
     for row in rows:
         key, old, new, delta, share = row.texts
-        old_cell = " " * (widths[1] - display_width(old)) + style(old, "dim", colour=colour)
+        space = " " * (widths[1] - display_width(old))
+        shown = style(old, "dim", colour=colour)
+        old_cell = space + shown if numeric else shown + space
         new_cell = style(new, *row.styles, colour=colour) + " " * (widths[2] - display_width(new))
         change = f"{delta:>{widths[3]}}  {share:>{widths[4]}}".rstrip()
         verdict = "" if colour or not row.verdict else f"  {row.verdict}"
@@ -130,6 +133,7 @@ def render_changes(
 class _ChangeCells:
     texts: tuple[str, str, str, str, str]
     verdict: str
+    is_numeric: bool
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -148,7 +152,8 @@ def _change_cells(change: Change, precision: int | None) -> _ChangeCells:
             share = f"{100 * difference / abs(before):+.3g}%"
         if change.direction and difference:
             verdict = "better" if (difference > 0) == (change.direction == "max") else "worse"
-    return _ChangeCells((shorten(sanitise(change.key), _MAX_KEY), old, new, delta, share), verdict)
+    is_numeric = all(value is MISSING or _number(value) is not None for value in (change.old, change.new))
+    return _ChangeCells((shorten(sanitise(change.key), _MAX_KEY), old, new, delta, share), verdict, is_numeric)
 
 
 def _number(value: object) -> float | None:
