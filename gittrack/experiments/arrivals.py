@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 FILE_NAME = "announced.json"
 _VERSION = 1
 _N_NAMES_SHOWN = 3
-_REF = re.compile(r"refs/gittrack/remotes/(?P<remote>.+)/exps/(?P<key>[0-9a-f]+/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*))")
 
 
 class Announced(NamedTuple):
@@ -93,11 +91,15 @@ def remote_experiments(refs: Iterable[str]) -> frozenset[str]:
         refs: Full ref names.
 
     Example:
-        >>> sorted(remote_experiments(["refs/gittrack/remotes/origin/exps/ab12/calm-owl", "refs/heads/main"]))
-        ['origin/ab12/calm-owl']
+        >>> baseline = "ab12" * 10
+        >>> refs = [f"refs/gittrack/remotes/origin/exps/{baseline}/calm-owl", "refs/heads/main"]
+        >>> remote_experiments(refs) == {f"origin/{baseline}/calm-owl"}
+        True
     """
-    matches = map(_REF.fullmatch, refs)
-    return frozenset(f"{match['remote']}/{match['key']}" for match in matches if match)
+    from gittrack.experiments.names import parse_ref
+
+    found = filter(None, map(parse_ref, refs))
+    return frozenset(f"{ref.remote}/{ref.baseline}/{ref.name}" for ref in found if ref.remote)
 
 
 def render_arrivals(experiments: Iterable[str]) -> str:
