@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gittrack.experiments.format import Meta
     from gittrack.git.repository import Repository
     from gittrack.runs.folder import RunFolder
-    from gittrack.runs.journal import JournalContents
+    from gittrack.runs.journal_reader import JournalContents
     from gittrack.values import PlainValue
 
 _N_PUBLISH_TRIES = 8
@@ -71,7 +71,7 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
     )
     metrics: dict[str, MetricSummary] = {**told.declared_metrics, **summarise(contents.series)}
     series = render_series(contents.series) if contents.series else None
-    return Record(meta, told.params, metrics, series, told.requirements, told.log)
+    return Record(meta, told.params, metrics, series, told.requirements)
 
 
 def extend_record(previous: Record, record: Record) -> Record:
@@ -193,7 +193,6 @@ class _Told:
         self.outcome: Outcome | None = None
         self.declared_metrics: dict[str, MetricSummary] = {}
         self.requirements: bytes | None = None
-        self.log: bytes | None = None
         self.last_time = max((series.times[-1] for series in contents.series.values() if series.times), default=0.0)
         declared: dict[str, PlainValue] = {}
         for event in contents.events:

@@ -4,7 +4,8 @@
 runs/<run id>/
   meta.json       the description so far (the format of an experiment's meta.json)
   tip             the experiment's commit, and the tree of the code, once they are recorded
-  journal.jsonl   what was logged; a child process that joined the run adds journal-<pid>-<id>.jsonl
+  journal.jsonl   the metrics, and journal.events all else; a child process that joined adds journal-<pid>-<id>.jsonl
+  log.txt         the output of the command, when gittrack runs one
   lock            held by the run's process as long as it lives
 ```
 
@@ -19,18 +20,18 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.experiments.format import parse_meta, render_meta
-from gittrack.runs.journal import merge_journals, read_journal
+from gittrack.runs.journal_reader import merge_journals, read_journal
 from gittrack.runs.locks import FileLock, is_locked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gittrack.experiments.format import Meta
-    from gittrack.runs.journal import JournalContents
+    from gittrack.runs.journal_reader import JournalContents
 
 RUNS = "runs"
 OUTSIDE_RUNS = "gittrack-runs"  # beside the script, when there is no repository to keep the run in
-_META, _TIP, _LOCK, _JOURNAL = "meta.json", "tip", "lock", "journal.jsonl"
+_META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "journal.jsonl", "log.txt"
 _random = random.SystemRandom()
 
 
@@ -65,6 +66,15 @@ class RunFolder:
     def journal_path(self) -> Path:
         """The journal of the run's own process."""
         return self.path / _JOURNAL
+
+    @property
+    def log_path(self) -> Path:
+        """The output of the run's command."""
+        return self.path / _LOG
+
+    def read_log(self) -> bytes | None:
+        """Return the output of the run's command; None when there is none."""
+        return self.log_path.read_bytes() if self.log_path.exists() else None
 
     def new_joined_journal_path(self) -> Path:
         """Return a journal path for another process that joins the run."""
