@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments import format as fmt
-from gittrack.experiments.names import NAMESPACE, TRASH_NAMESPACE, ExperimentRef, parse_ref
+from gittrack.experiments.names import NAMESPACE, TRASH_NAMESPACE, parse_ref
 from gittrack.git import objects
 from gittrack.git.batch import read_many
 from gittrack.git.refs import RefChangedError, RefUpdate, create_ref, list_refs, read_ref, transaction, update_ref
@@ -16,6 +17,7 @@ from gittrack.git.state import read_identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gittrack.experiments.names import ExperimentRef
     from gittrack.git.repository import Repository
     from gittrack.git.state import Identity
 
@@ -130,6 +132,17 @@ def read_record(repository: Repository, commit: str) -> fmt.Record:
     return fmt.parse_files(files)
 
 
+def read_metas(repository: Repository, tips: Sequence[Tip]) -> dict[Tip, fmt.Meta]:
+    """Return the descriptions of many experiments, through one process; damaged ones are left out."""
+    specs = [f"{tip.commit}:{fmt.FOLDER}/{fmt.META_FILE}" for tip in tips]
+    metas = {}
+    for tip, blob in zip(tips, read_many(repository, specs, max_bytes=fmt.MAX_FILE_BYTES), strict=True):
+        if blob is not None and blob.data is not None:
+            with contextlib.suppress(fmt.FormatError):
+                metas[tip] = fmt.parse_meta(blob.data)
+    return metas
+
+
 def rewrite_meta(repository: Repository, tip: Tip, record: fmt.Record, message: str) -> str:
     """Give an experiment a further commit whose description differs, and return it.
 
@@ -174,6 +187,7 @@ __all__ = [
     "advance_experiment",
     "create_experiment",
     "list_tips",
+    "read_metas",
     "read_record",
     "read_tip",
     "rewrite_meta",

@@ -50,6 +50,24 @@ class TreeEntry(NamedTuple):
     oid: str
 
 
+class CommitInfo(NamedTuple):
+    """What a commit says.
+
+    Attributes:
+        tree: The id of its tree.
+        parents: The ids of its parents.
+        author: ``Name <email>``.
+        time: When it was committed, UTC epoch seconds.
+        subject: The first line of its message.
+    """
+
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    time: float
+    subject: str
+
+
 def write_blob(repository: Repository, data: bytes) -> str:
     """Write a blob; durable when this returns. Returns its id in hex."""
     return _write(repository, b"blob", data)
@@ -156,6 +174,27 @@ def read_path(repository: Repository, tree: str, path: str, *, max_bytes: int) -
         return None
     data = read_object(repository, entry.oid, "blob")
     return data if len(data) <= max_bytes else None
+
+
+def read_commit(repository: Repository, oid: str) -> CommitInfo:
+    """Return what a commit says.
+
+    Raises:
+        ObjectMissingError: There is no such commit.
+    """
+    header, _, message = read_object(repository, oid, "commit").decode("utf-8", "replace").partition("\n\n")
+    tree, parents, author, seconds = "", [], "", 0
+    for line in header.splitlines():
+        key, _, value = line.partition(" ")
+        if key == "tree":
+            tree = value
+        elif key == "parent":
+            parents.append(value)
+        elif key in {"author", "committer"}:
+            who, _, when = value.rpartition("> ")
+            author = author or f"{who}>"
+            seconds = int(when.split(" ")[0])
+    return CommitInfo(tree, tuple(parents), author, float(seconds), message.partition("\n")[0])
 
 
 def graft(repository: Repository, tree: str, name: bytes, subtree: str) -> str:

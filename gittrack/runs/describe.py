@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gittrack.git.snapshot import Snapshot, SnapshotLimits
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
+    from gittrack.values import PlainValue
 
 _MAX_DECLARED_BYTES = 4 << 20
 
@@ -124,7 +125,7 @@ def describe_start(
     return Start(meta, snapshot, declared, "".join(f"{line}\n" for line in installed_packages()).encode())
 
 
-def _environment(environ: Mapping[str, str]) -> Mapping[str, object]:
+def _environment(environ: Mapping[str, str]) -> Mapping[str, PlainValue]:
     try:
         return capture_environment(environ)
     except (OSError, ValueError, GittrackError):  # an odd machine is no reason to lose the run

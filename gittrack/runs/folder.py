@@ -20,6 +20,7 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.experiments.format import parse_meta, render_meta
+from gittrack.runs.journal import find_journals
 from gittrack.runs.journal_reader import merge_journals, read_journal
 from gittrack.runs.locks import FileLock, is_locked
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 OUTSIDE_RUNS = "gittrack-runs"  # beside the script, when there is no repository to keep the run in
-_META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "journal.jsonl", "log.txt"
+_META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", "log.txt"
 _random = random.SystemRandom()
 
 
@@ -78,7 +79,7 @@ class RunFolder:
 
     def new_joined_journal_path(self) -> Path:
         """Return a journal path for another process that joins the run."""
-        return self.path / f"journal-{os.getpid()}-{_random.getrandbits(32):08x}.jsonl"
+        return self.path / f"joined-{os.getpid()}-{_random.getrandbits(32):08x}.journal"
 
     def is_alive(self) -> bool:
         """Return whether the run's process holds its lock."""
@@ -115,8 +116,7 @@ class RunFolder:
 
     def read_journals(self) -> JournalContents:
         """Return everything that the run's processes logged, ordered by time."""
-        paths = sorted(self.path.glob("journal*.jsonl"))
-        return merge_journals([read_journal(path) for path in paths])
+        return merge_journals(read_journal(path) for path in find_journals(self.path))
 
     def remove(self) -> None:
         """Remove the folder; a name that begins with a dot says that what is left of it is no run."""

@@ -25,7 +25,7 @@ from gittrack.runs.recovery import close_dead_runs, finish_run
 from gittrack.runs.start import Starter
 
 if TYPE_CHECKING:
-    from gittrack.experiments.format import Meta, Record
+    from gittrack.experiments.format import Meta, Record, Source
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.runs.finish import Outcome
@@ -115,6 +115,8 @@ def open_run(
     group: str | None,
     resume: bool | str,
     durability: Durability,
+    source: Source = "run",
+    repository: Repository | None = None,
 ) -> OpenedRun:
     """Open a run for a process.
 
@@ -124,6 +126,8 @@ def open_run(
         group: A name that ties experiments together.
         resume: Whether, or which experiment, to continue.
         durability: When the journal reaches the system.
+        source: What records the experiment.
+        repository: The repository; found from the process's folder by default.
 
     Raises:
         GittrackError: The arguments are wrong, or there is nothing to resume.
@@ -134,7 +138,7 @@ def open_run(
     if resumed is not None:
         check_name(resumed)
     try:
-        repository = Repository.discover(context.directory, context.environ)
+        repository = repository or Repository.discover(context.directory, context.environ)
         repository.require_work_tree()
     except (NotARepositoryError, GitMissingError) as error:
         return _open_outside(context, name, group, durability, error)
@@ -144,7 +148,7 @@ def open_run(
         journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
         return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
     head = read_head(repository)
-    meta = describe_process(context, name=name or "", run_id=new_run_id())
+    meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
     meta = replace(
         meta,
         group=group,

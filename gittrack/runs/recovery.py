@@ -53,7 +53,7 @@ def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | Non
         OSError: The same.
     """
     contents = folder.read_journals()
-    record = build_record(folder.read_meta(), contents, outcome=outcome)
+    record = replace(build_record(folder.read_meta(), contents, outcome=outcome), log=folder.read_log())
     resumes = next((event.data for event in contents.events if event.kind == "resumes"), None)
     if isinstance(resumes, str):
         record = extend_record(store.read_record(repository, resumes), record)

@@ -6,13 +6,14 @@ import logging
 import operator
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from gittrack.errors import GittrackError, UsageError
 from gittrack.runs import open_runs
 from gittrack.runs.finish import Outcome
 from gittrack.runs.opening import open_run
-from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_metric_name, validate_param_name
+from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from gittrack.runs.opening import OpenedRun
 
 _logger = logging.getLogger("gittrack")
-_EXACT_NUMBERS = frozenset({int, float})
 
 
 class RunEndedError(UsageError):
@@ -193,7 +193,7 @@ class Run:
         self.log_metrics({name: value}, step, timestamp)
 
     def log_metrics(
-        self, metrics: Mapping[str, object], step: int | None = None, timestamp: float | None = None
+        self, metrics: Mapping[str, Any], step: int | None = None, timestamp: float | None = None
     ) -> None:
         """Log one value of several metrics, all at the same step and time.
 
@@ -205,19 +205,17 @@ class Run:
         Raises:
             InvalidValueError: A name, value, step or time cannot be logged; nothing was logged.
         """
-        values: dict[str, Any] = dict(metrics)
-        for name, value in values.items():
-            if type(value) not in _EXACT_NUMBERS or type(name) is not str or not name:
-                values = {validate_metric_name(key): to_number(number, name=key) for key, number in values.items()}
-                break
+        is_auto = step is None and not self._is_stepping
         if step is None:
-            step = self._step if self._is_stepping else self._next_auto_step(values)
+            step = self._next_auto_step(metrics) if is_auto else self._step
         elif type(step) is not int:
             step = _to_step(step)
         seconds = time.time() if timestamp is None else float(to_number(timestamp, name="timestamp"))
         journal = self._journal
         if journal is not None:
-            journal.metrics(values, step, seconds)
+            journal.metrics(metrics, step, seconds)
+            if is_auto:
+                self._auto_steps.update(dict.fromkeys(metrics, step + 1))
         elif self._opened is not None:
             self._warn_ended()
 
@@ -318,10 +316,7 @@ class Run:
 
     def _next_auto_step(self, names: Mapping[str, object]) -> int:
         steps = self._auto_steps
-        step = max([steps.get(name, 0) for name in names], default=0)
-        for name in names:
-            steps[name] = step + 1
-        return step
+        return max([steps.get(name, 0) for name in names], default=0)
 
     def _warn_ended(self) -> None:
         if "ended" not in self._warned:
@@ -339,9 +334,7 @@ def _plain_mapping(value: object, what: str) -> dict[str, Any]:
 
 
 def _to_step(value: Any) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise InvalidValueError(f"a step must be an integer, not {value!r}") from None
+    if not isinstance(value, bool):
+        with suppress(TypeError):
+            return operator.index(value)
+    raise InvalidValueError(f"a step must be an integer, not {value!r}")

@@ -1,0 +1,1 @@
+"""`gittrack exp`: record, compare and use experiments."""

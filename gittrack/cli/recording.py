@@ -1,0 +1,51 @@
+"""What the recording commands share: the process they record, and how they say what was recorded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gittrack.cli.text import sanitise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gittrack.cli.terminal import Terminal
+    from gittrack.experiments.format import Record
+    from gittrack.runs.context import RunContext
+
+_N_SHOWN = 4
+_STATUS_STYLES = {"completed": "green", "failed": "red", "killed": "yellow"}
+
+
+def current_context() -> RunContext:
+    """Return this process as the recording layer wants to know it."""
+    from gittrack.runs.context import RunContext
+
+    return RunContext(dict(os.environ), tuple(sys.argv), Path.cwd())
+
+
+def recorded_lines(record: Record, commit: str, terminal: Terminal) -> Iterator[str]:
+    """Yield what to say of an experiment that was just recorded.
+
+    Args:
+        record: What it says.
+        commit: Its commit.
+        terminal: Where it is said.
+    """
+    meta = record.meta
+    status = terminal.style(meta.status, _STATUS_STYLES.get(meta.status, "bold"))
+    n_values = f"{len(record.params)} params, {len(record.metrics)} metrics"
+    yield f"recorded {terminal.style(meta.name, 'bold')} ({commit[:8]}): {status}, {n_values}"
+    if meta.left_out:
+        yield terminal.style(_left_out_line(record), "dim")
+    for problem in meta.problems:
+        yield f"{terminal.style('warning:', 'yellow')} {sanitise(problem)}"
+
+
+def _left_out_line(record: Record) -> str:
+    items = [f"{sanitise(str(item.get('path')))} ({item.get('reason')})" for item in record.meta.left_out]
+    more = f" and {len(items) - _N_SHOWN} more" if len(items) > _N_SHOWN else ""
+    return f"left out: {', '.join(items[:_N_SHOWN])}{more}"
