@@ -1,6 +1,6 @@
 """The journal of a live run: what a training script logs, on disk within a second, at a few microseconds a call.
 
-A journal is two files that only grow. ``<name>.jsonl`` holds the metrics in lines of JSON, of three forms::
+A journal is two files that only grow. ``<name>.journal`` holds the metrics in lines of JSON, of three forms::
 
     {"group":0,"names":["loss","accuracy"]}     numbers a set of metrics that are logged together
     [[0,12,1760000000.25,0.69,0.51],…]          rows: group, step, time, then the values in the order of the names
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from gittrack.values import PlainValue
 
+SUFFIX = ".journal"
+
 _FLUSH_INTERVAL_S = 0.5
 _MAX_ROWS_PER_LINE = 1024  # encoding them holds the interpreter's lock for about three milliseconds
 _MAX_POINTS_PER_LINE = 8192
@@ -42,11 +44,20 @@ _encode = JSONEncoder(check_circular=False, separators=(",", ":")).encode
 _writers: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 
 
+def find_journals(folder: Path) -> list[Path]:
+    """Return the journals that the processes of one run wrote.
+
+    Args:
+        folder: The folder of the run.
+    """
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
 def events_path(path: Path) -> Path:
     """Return the file that holds the events of a journal.
 
     Args:
-        path: The journal, ``….jsonl``.
+        path: The journal, ``….journal``.
     """
     return path.with_suffix(".events")
 
@@ -59,7 +70,7 @@ class JournalWriter:
     parent's.
 
     Args:
-        path: The file to create, ``….jsonl``; its events go beside it.
+        path: The file to create, ``….journal``; its events go beside it.
         durability: ``buffered``: on disk half a second after the call; ``step``: before the call returns. Both against
             the death of the process; against that of the machine, only after `close`.
 

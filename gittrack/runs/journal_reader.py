@@ -84,7 +84,7 @@ def read_journal(path: Path) -> JournalContents:
     A last line that is cut off, as a crash or a writer at work leaves it, is ignored; damaged lines are counted.
 
     Args:
-        path: The journal, ``….jsonl``.
+        path: The journal, ``….journal``.
 
     Raises:
         OSError: It cannot be read.
@@ -108,7 +108,7 @@ def read_latest(path: Path) -> LatestContents:
     """Read the last values and the events of a journal; the time it takes does not grow with the number of points.
 
     Args:
-        path: The journal, ``….jsonl``.
+        path: The journal, ``….journal``.
 
     Raises:
         OSError: It cannot be read.
