@@ -1,0 +1,29 @@
+"""Sphinx settings; `make docs` builds with warnings as errors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import gittrack
+
+project = "gittrack"
+author = "The gittrack authors"
+copyright = author
+release = version = gittrack.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "gittrack_command"]
+exclude_patterns = ["_build"]
+default_role = "code"
+nitpicky = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_inherit_docstrings = True
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"gittrack {release}"
