@@ -64,13 +64,14 @@ def list_tracking(repository: Repository) -> list[FetchRefspec]:
 
 
 def is_tracked(repository: Repository, remote: str) -> bool:
-    """Return whether plain fetches from a remote bring its experiments.
+    """Return whether plain fetches from a remote bring its experiments, to the place of that remote and no other.
 
     Args:
         repository: The repository.
         remote: The remote's name.
     """
-    return set(tracking_refspecs(remote)) <= set(read_all_settings(repository, f"remote.{remote}.fetch"))
+    present = [refspec for refspec in list_tracking(repository) if refspec.remote == remote]
+    return {refspec.value for refspec in present} == set(tracking_refspecs(remote))
 
 
 def can_track(repository: Repository, remote: str) -> bool:
@@ -90,10 +91,15 @@ def can_track(repository: Repository, remote: str) -> bool:
 def add_tracking(repository: Repository, remote: str) -> None:
     """Make plain fetches from a remote bring its experiments and models.
 
+    Refspecs of ours that carry another remote's name, as ``git remote rename`` leaves them, are replaced.
+
     Args:
         repository: The repository.
         remote: The remote's name.
     """
+    for present in list_tracking(repository):
+        if present.remote == remote and not present.is_current:
+            unset_setting(repository, f"remote.{remote}.fetch", present.value)
     for refspec in tracking_refspecs(remote):
         add_setting(repository, f"remote.{remote}.fetch", refspec)
 
