@@ -17,7 +17,7 @@ release = version = gittrack.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "gittrack_command"]
 exclude_patterns = ["_build"]
 default_role = "code"
-nitpicky = False
+smartquotes = False  # quotes stand around things to type
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

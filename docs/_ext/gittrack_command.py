@@ -36,7 +36,7 @@ class GittrackCommand(SphinxDirective):
         except ModuleNotFoundError:  # not written yet; tests/cli/test_help.py keeps such a command from a release
             return [nodes.paragraph(text=f"{help_text}.")]
         self.env.note_dependency(inspect.getfile(__import__(module, fromlist=["command"])))
-        context = click.Context(command, info_name=f"gittrack {name}", max_content_width=80)
+        context = click.Context(command, info_name=f"gittrack {name}", **command.context_settings)
         usage = command.get_usage(context).removeprefix("Usage: ")
         text = inspect.cleandoc(command.help or "").replace("\b\n", "")
         return [
