@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO
 
+TYPE_CHECKING = False  # as in `typing`, whose import costs a hook 8 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import BinaryIO
 
 # The exit code by which the hook scripts know that a push shall not happen; a crash of Python gives 1, a missing
 # interpreter 126 or 127.

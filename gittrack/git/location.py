@@ -8,24 +8,25 @@ is to follow ``GIT_DIR``, ``.git`` (a file in linked worktrees and submodules) a
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False  # as in `typing`, whose import costs a hook 8 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_BYTES = 4096
 
 
-class Location(NamedTuple):
+class Location:
     """The directories of a repository, as plain absolute paths.
 
-    Attributes:
+    Args:
         git_dir: The directory of this work tree's HEAD, index and FETCH_HEAD.
         common_dir: The directory of objects and refs.
     """
 
-    git_dir: str
-    common_dir: str
+    def __init__(self, git_dir: str, common_dir: str) -> None:
+        self.git_dir = git_dir
+        self.common_dir = common_dir
 
     @property
     def state_dir(self) -> str:

@@ -130,9 +130,13 @@ def test_the_git_directory_is_found_without_git(repo_dir: Path, tmp_path: Path, 
         folder = tmp_path / "parent/sub"
     git_dir = git("rev-parse", "--absolute-git-dir", cwd=folder)
     common = os.path.normpath(folder / git("rev-parse", "--git-common-dir", cwd=folder))
-    assert locate(str(folder), {}) == (git_dir, common)
-    assert locate(str(folder), {"GIT_DIR": git_dir}) == (git_dir, common)
-    assert locate(str(tmp_path), {"GIT_DIR": os.path.relpath(git_dir, tmp_path)}) == (git_dir, common)
+    relative = os.path.relpath(git_dir, tmp_path)
+    places = [(folder, {}), (folder, {"GIT_DIR": git_dir}), (tmp_path, {"GIT_DIR": relative})]
+    for place, environ in places:
+        location = locate(str(place), environ)
+        assert location is not None
+        assert (location.git_dir, location.common_dir) == (git_dir, common)
+        assert location.state_dir == f"{common}/gittrack"
     assert locate(str(tmp_path), {}) is None
 
 
