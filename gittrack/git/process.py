@@ -47,6 +47,8 @@ FIXED_ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_PAGER": "cat",
+    # core.hooksPath does not reach the hooks that git 2.54 keeps in its settings; those of ours end at this mark.
+    "GITTRACK_HOOK": "internal",
     "LC_ALL": "C",
 }
 SAFE_SETTINGS = (

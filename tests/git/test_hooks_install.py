@@ -430,3 +430,13 @@ def test_python_runs_the_hooks_without_activation(repo_dir: Path, git: Git) -> N
     subprocess.run(["git", "commit", "--allow-empty", "-qm", "x"], cwd=repo_dir, env=environ, check=True)
     assert (repo_dir / "ran").exists()
     assert git("log", "-1", "--format=%s") == "x"
+
+
+def test_git_commands_of_ours_start_no_hook_of_ours(repo_dir: Path, program: Path, git: Git) -> None:
+    """Neither hook files nor hook settings lead from gittrack's own git calls back to gittrack."""
+    install(repo_dir, program)
+    repository = open_repository(repo_dir)
+    repository.git.run("commit", "--allow-empty", "-q", "-m", "x")
+    assert repository.git.environ["GITTRACK_HOOK"]
+    assert read_calls(program) == []
+    assert git("log", "-1", "--format=%s") == "x"
