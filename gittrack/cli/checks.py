@@ -229,7 +229,7 @@ def check_settings_file(examined: Examined) -> Iterator[Finding]:
 
     path = (examined.repository.work_tree or examined.repository.git_dir) / _SETTINGS_FILE
     try:
-        config = parse_project_config(path.read_text(encoding="utf-8"))
+        config = parse_project_config(path.read_bytes())
     except FileNotFoundError:
         return
     except (GittrackError, OSError, ValueError) as error:

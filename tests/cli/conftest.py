@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gittrack.cli.entry import run
+from tests.support.hooks import write_launcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +17,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def gittrack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real gittrack as an executable, whether or not it is installed beside this Python."""
+    return write_launcher(tmp_path_factory.mktemp("bin"))
+
+
+@pytest.fixture
+def gittrack(
+    program: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
     """Run gittrack in a folder and return the lines of its output and messages; it must exit with `code`."""
+    monkeypatch.setattr(sys, "argv", [str(program)])
 
     def call(*args: str, cwd: Path, code: int = 0) -> list[str]:
         monkeypatch.chdir(cwd)

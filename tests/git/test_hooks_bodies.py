@@ -23,7 +23,7 @@ from gittrack.git.rewrites import (
     parse_rewrites,
     read_rewrites,
 )
-from tests.support.hooks import write_script
+from tests.support.hooks import write_launcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,7 @@ FORBIDDEN = {
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """The real gittrack as an executable, outside of any virtual environment."""
-    code = "import sys\nfrom gittrack.cli.entry import main\nsys.exit(main())\n"
-    return write_script(
-        tmp_path / "my venv/gittrack", f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}"
-    )
+    return write_launcher(tmp_path / "my venv")
 
 
 def run_hook(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import sys
+from pathlib import Path
+from typing import NamedTuple
 
 _PROGRAM = """\
 #!/bin/sh
@@ -65,6 +64,22 @@ def write_program(folder: Path, *, exit_code: int = 0) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     return write_script(folder / "gittrack", _PROGRAM.format(exit_code=exit_code))
+
+
+def write_launcher(folder: Path) -> Path:
+    """Write the real gittrack, of this source tree, as an executable and return its path.
+
+    Args:
+        folder: Where to; made when it is missing.
+    """
+    lines = (
+        f"#!{sys.executable}",
+        "import sys",
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})",
+        "from gittrack.cli.entry import main",
+        "sys.exit(main())",
+    )
+    return write_script(folder / "gittrack", "\n".join(lines) + "\n")
 
 
 def write_script(path: Path, text: str) -> Path:
