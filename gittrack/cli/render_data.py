@@ -149,25 +149,25 @@ def _json_cells(column: Column, values: list[object]) -> list[object]:
     if column.name == "created" and column.kind == "attribute":
         return [_moment(value) for value in values]
     if float in set(map(type, values)) or any(isinstance(value, (list, dict)) for value in values):
-        return [_finite(value) for value in values]
+        return [finite(value) for value in values]
     return values
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
     """Replace NaN and the infinities, which JSON lacks, by their names."""
     if isinstance(value, float):
         return value if isfinite(value) else str(value)
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     return value
 
 
 def _json_text(value: object) -> str:
     import json
 
-    return json.dumps(_finite(value), ensure_ascii=False)
+    return json.dumps(finite(value), ensure_ascii=False)
 
 
 def _moment(value: object) -> str | None:

@@ -1,0 +1,137 @@
+"""`gittrack exp list`: the names of experiments, here or on a remote."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from gittrack.cli.exp.show import close_dead_runs, read_listing, say_problems, write_lines
+from gittrack.cli.options import current_repository, current_terminal, documented
+from gittrack.errors import GittrackError
+
+if TYPE_CHECKING:
+    from gittrack.cli.terminal import Terminal
+    from gittrack.experiments.query import Listing
+    from gittrack.git.repository import Repository
+
+_SHORT_ID = 7
+
+
+class _Entry(NamedTuple):
+    """One experiment in the list.
+
+    Attributes:
+        label: Its name, with the remote where it is from one.
+        group: The label of its baseline.
+        status: Its status; None when that is not known without fetching.
+        facts: What ``--json`` writes.
+    """
+
+    label: str
+    group: str
+    status: str | None
+    facts: dict[str, Any]
+
+
+class UnreachableRemoteError(GittrackError):
+    """The remote did not answer."""
+
+
+@documented(example="gittrack exp list\ngittrack exp list origin")
+@click.argument("remote", required=False)
+@click.option("--names-only", is_flag=True, help="Print one name a line and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+def command(*, remote: str | None, names_only: bool, as_json: bool) -> int:
+    """List the names of experiments, by the commit they start from.
+
+    With REMOTE, a remote's name or URL: those that are there now. It is asked over the network and nothing is
+    fetched. Without: all that this repository knows, local and of remotes.
+    """
+    repository, terminal = current_repository(), current_terminal()
+    close_dead_runs(repository)
+    listing = read_listing(repository)
+    entries = _known(listing) if remote is None else _ask(repository, remote, listing)
+    if remote is None:
+        say_problems(terminal, listing.problems)
+    if as_json:
+        terminal.echo(json.dumps([entry.facts for entry in entries], indent=2, ensure_ascii=False))
+    elif names_only:
+        write_lines(terminal, [entry.label for entry in entries], is_paged=False)
+    elif not entries:
+        terminal.note(f"no experiments on '{remote}'" if remote else "no experiments yet")
+    else:
+        write_lines(terminal, _lines(terminal, entries), is_paged=True)
+    return 0
+
+
+def _known(listing: Listing) -> list[_Entry]:
+    labels, statuses = listing.table.find("experiment") or [], listing.table.find("status") or []
+    entries: list[_Entry] = []
+    group = ""
+    for experiment, commit, label, status in zip(listing.refs, listing.commits, labels, statuses, strict=True):
+        if experiment is None:
+            group = str(label)
+            continue
+        facts = {
+            "experiment": experiment.label,
+            "ref": experiment.ref,
+            "baseline": experiment.baseline,
+            "commit": commit or None,
+            "status": status,
+        }
+        entries.append(_Entry(experiment.label, group, str(status), facts))
+    return entries
+
+
+def _ask(repository: Repository, remote: str, listing: Listing) -> list[_Entry]:
+    """Return the experiments of a remote; those that are here already have a status."""
+    from gittrack.experiments.names import NAMESPACE, parse_ref
+
+    completed = repository.git.run("ls-remote", "--refs", "--", remote, f"{NAMESPACE}/*", check=False)
+    if completed.returncode:
+        reason = next((line for line in completed.stderr.splitlines() if line.startswith(("fatal:", "ssh:"))), "")
+        raise UnreachableRemoteError(
+            f"remote '{remote}' does not answer: {reason.removeprefix('fatal: ') or completed.stderr.strip()}",
+            hint="check the name with 'git remote -v' and your access with 'git ls-remote'",
+        )
+    groups = {entry.facts["baseline"]: entry.group for entry in _known(listing)}
+    statuses = {entry.facts["commit"]: entry.status for entry in _known(listing)}
+    entries = []
+    for line in completed.stdout.decode("utf-8", "replace").splitlines():
+        commit, _, ref = line.partition("\t")
+        experiment = parse_ref(ref)
+        if experiment is None:
+            continue
+        baseline = experiment.baseline
+        facts = {
+            "experiment": experiment.name,
+            "ref": ref,
+            "baseline": baseline,
+            "commit": commit,
+            "status": statuses.get(commit),
+            "here": commit in statuses,
+        }
+        status = statuses.get(commit) if commit in statuses else "not fetched"
+        entries.append(_Entry(experiment.name, groups.get(baseline, baseline[:_SHORT_ID]), status, facts))
+    return sorted(entries, key=_group_and_name)
+
+
+def _group_and_name(entry: _Entry) -> tuple[str, str]:
+    return entry.group, entry.label
+
+
+def _lines(terminal: Terminal, entries: list[_Entry]) -> list[str]:
+    from gittrack.cli.terminal import sanitise
+
+    lines: list[str] = []
+    width = max(len(entry.label) for entry in entries)
+    group = None
+    for entry in entries:
+        if entry.group != group:
+            group = entry.group
+            lines.append(terminal.style(sanitise(group), "bold"))
+        status = "" if entry.status in {None, "completed"} else terminal.style(str(entry.status), "dim")
+        lines.append(f"  {sanitise(entry.label):<{width}}  {status}".rstrip())
+    return lines

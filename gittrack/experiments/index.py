@@ -1,0 +1,241 @@
+"""The index: what tables show of each commit, kept in ``.git/gittrack/index.sqlite`` so that it is read once.
+
+A commit never changes, so an entry is never stale; the file holds nothing that git does not, and may be deleted at
+any time. Where it is missing, damaged, of another version or busy, or the repository cannot be written, everything
+works without it.
+
+A row is the id of a commit, the id of its *schema* (the names of its metrics and params, stored once for all that
+share them) and a JSON list of values. Loading is one SELECT, and for each schema one call of the JSON decoder and one
+transposition.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+    from gittrack.experiments.summaries import Summary
+    from gittrack.git.repository import Repository
+
+    Section = Literal["experiments", "baselines"]
+
+FILE_NAME = "index.sqlite"
+VERSION = 1  # of what is kept; another one in the file means that it is made anew
+_BUSY_S = 0.1  # reading waits no longer for a process that writes
+_MAX_PICKED = 500  # above, one scan of the whole section is faster
+_SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
+_TABLES = """
+CREATE TABLE schemas (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
+CREATE TABLE experiments (commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE baselines (commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+"""
+
+
+class Block(NamedTuple):
+    """Commits whose metrics and params have the same names, column by column.
+
+    Attributes:
+        metrics: Names of the metrics.
+        params: Names of the params.
+        commits: The ids of the commits: the rows.
+        columns: Values of the attributes, then of the metrics, then of the params; each as long as ``commits``.
+    """
+
+    metrics: tuple[str, ...]
+    params: tuple[str, ...]
+    commits: list[str]
+    columns: list[tuple[Any, ...]]
+
+
+class DamagedIndexError(Exception):
+    """The file is not an index of this version; never leaves this module."""
+
+
+class Index:
+    """The index of one repository, opened when it is first needed.
+
+    Args:
+        repository: The repository.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.path: Path = repository.state_dir / FILE_NAME
+        self._connection: sqlite3.Connection | None = None
+        self._is_usable = True
+
+    def load(self, section: Section, commits: Collection[str]) -> list[Block]:
+        """Return what is known of commits; those that are not in any block are unknown.
+
+        Args:
+            section: Which kind of commit.
+            commits: Their ids.
+        """
+        return self._try(lambda connection: _load(connection, section, commits), may_create=False) or []
+
+    def save(self, section: Section, summaries: Iterable[Summary], *, keep: Collection[str] = ()) -> None:
+        """Keep what commits say; silently nothing where the file cannot be written now.
+
+        Args:
+            section: Which kind of commit.
+            summaries: What they say; those that are not final are left out.
+            keep: When given, all commits that are still of use: many others are forgotten.
+        """
+        final = sorted((summary for summary in summaries if summary.is_final), key=_commit)
+        if final:
+            self._try(lambda connection: _save(connection, section, final, keep), may_create=True)
+
+    def load_facts(self, kind: str, keys: Collection[str]) -> dict[str, Any]:
+        """Return the facts of a kind that are known, such as the commits behind tags.
+
+        Args:
+            kind: What sort of fact.
+            keys: Of what.
+        """
+        facts = self._try(lambda connection: _load_facts(connection, kind, keys), may_create=False)
+        return facts or {}
+
+    def save_facts(self, kind: str, facts: dict[str, Any]) -> None:
+        """Keep facts that follow from their keys alone.
+
+        Args:
+            kind: What sort of fact.
+            facts: Values, plain data, by key.
+        """
+        if facts:
+            self._try(lambda connection: _save_facts(connection, kind, facts), may_create=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _try(self, action: Any, *, may_create: bool) -> Any:
+        """Do something with the file; None when that is not possible, after which the file is left alone."""
+        if not self._is_usable:
+            return None
+        try:
+            connection = self._open(may_create=may_create)
+            return None if connection is None else action(connection)
+        except (DamagedIndexError, ValueError, TypeError) as error:
+            self._discard(error)
+        except sqlite3.OperationalError as error:
+            if "no such" in str(error):
+                self._discard(error)
+            else:  # busy, read-only, disk full
+                self._give_up()
+        except sqlite3.DatabaseError as error:
+            self._discard(error)
+        except OSError:
+            self._give_up()
+        return None
+
+    def _open(self, *, may_create: bool) -> sqlite3.Connection | None:
+        if self._connection is None:
+            exists = self.path.exists()
+            if not exists and not may_create:
+                return None
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                if version or self._connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise DamagedIndexError
+                if not may_create:
+                    return None
+                # Another process may do the same; the loser finds the tables made.
+                self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        return self._connection
+
+    def _discard(self, _reason: Exception) -> None:
+        """Remove a file that is of no use; the next write makes it anew."""
+        self.close()
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError:
+            self._is_usable = False
+
+    def _give_up(self) -> None:
+        self.close()
+        self._is_usable = False
+
+
+def _commit(summary: Summary) -> str:
+    return summary.commit
+
+
+def _load(connection: sqlite3.Connection, section: Section, commits: Collection[str]) -> list[Block]:
+    rows = _pick(connection, section, commits)
+    by_schema: dict[int, tuple[list[str], list[str]]] = {}
+    for commit, schema, data in rows:
+        ids, values = by_schema.setdefault(schema, ([], []))
+        ids.append(commit)
+        values.append(data)
+    if not by_schema:
+        return []
+    names = dict(connection.execute("SELECT id, names FROM schemas"))
+    return [_decode(names[schema], ids, values) for schema, (ids, values) in by_schema.items() if schema in names]
+
+
+def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[str]) -> list[tuple[str, int, str]]:
+    query = f"SELECT commit_id, schema, data FROM {section}"  # noqa: S608  one of two literals
+    if len(commits) <= _MAX_PICKED:
+        marks = ",".join("?" * len(commits))
+        return connection.execute(f"{query} WHERE commit_id IN ({marks})", tuple(commits)).fetchall()
+    wanted = commits if isinstance(commits, (set, frozenset, dict)) else set(commits)
+    return [row for row in connection.execute(query) if row[0] in wanted]
+
+
+def _decode(names: str, commits: list[str], values: list[str]) -> Block:
+    metrics, params = json.loads(names)
+    rows = json.loads(f"[{','.join(values)}]")
+    if len(rows) != len(commits):
+        raise DamagedIndexError
+    return Block(tuple(metrics), tuple(params), commits, list(zip(*rows, strict=True)))
+
+
+def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summary], keep: Collection[str]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        schemas = {names: number for number, names in connection.execute("SELECT id, names FROM schemas")}
+        rows = [_row(connection, schemas, summary) for summary in summaries]
+        connection.executemany(f"INSERT OR REPLACE INTO {section} VALUES (?, ?, ?)", rows)  # noqa: S608  the same
+        if keep:
+            _forget(connection, section, keep)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _row(connection: sqlite3.Connection, schemas: dict[str, int], summary: Summary) -> tuple[str, int, str]:
+    names = json.dumps([list(summary.metrics), list(summary.params)], separators=(",", ":"))
+    if names not in schemas:
+        number = connection.execute("INSERT INTO schemas (names) VALUES (?)", (names,)).lastrowid
+        schemas[names] = number or 0
+    values = [*summary.attributes, *summary.metrics.values(), *summary.params.values()]
+    return summary.commit, schemas[names], json.dumps(values, separators=(",", ":"))
+
+
+def _forget(connection: sqlite3.Connection, section: Section, keep: Collection[str]) -> None:
+    """Remove the rows of commits that are no longer of use, when they are many."""
+    known = [commit for (commit,) in connection.execute(f"SELECT commit_id FROM {section}")]  # noqa: S608  the same
+    useless = [(commit,) for commit in known if commit not in keep]
+    if len(useless) > max(_SPARE_ROWS, len(known) // 2):
+        connection.executemany(f"DELETE FROM {section} WHERE commit_id = ?", useless)  # noqa: S608  the same
+
+
+def _load_facts(connection: sqlite3.Connection, kind: str, keys: Collection[str]) -> dict[str, Any]:
+    query = "SELECT key, value FROM facts WHERE kind = ?"
+    return {key: json.loads(value) for key, value in connection.execute(query, (kind,)) if key in keys}
+
+
+def _save_facts(connection: sqlite3.Connection, kind: str, facts: dict[str, Any]) -> None:
+    rows = [(kind, key, json.dumps(value)) for key, value in facts.items()]
+    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
