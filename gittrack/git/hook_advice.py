@@ -67,7 +67,7 @@ def render_advice(work_tree: Path | None, folder: Path, name: str) -> str:
     manager = find_manager(folder / name)
     if manager == "lefthook":
         # lefthook puts the hook's arguments in place of {0}, and passes standard input when asked to.
-        command = f"{{run: {call} {{0}}, use_stdin: true}}"
+        command = f"{{run: '{call} {{0}}', use_stdin: true}}"
         return f"add to lefthook.yml: {name}: {{commands: {{gittrack: {command}}}}}"
     if manager == "pre-commit" and name not in _NOT_BY_PRE_COMMIT:
         return f"add to .pre-commit-config.yaml the hook id gittrack-{name} of the gittrack repository"
@@ -80,11 +80,17 @@ def render_advice(work_tree: Path | None, folder: Path, name: str) -> str:
 
 
 def _manual_files(work_tree: Path | None, folder: Path, name: str) -> list[Path]:
+    """Return the files that decide what a hook runs: its own, and those of the manager that generated it."""
     paths = [folder / name]
-    if work_tree is not None:
-        managers = [*_LEFTHOOK_FILES, *([] if name in _NOT_BY_PRE_COMMIT else _PRE_COMMIT_FILES)]
-        paths += [work_tree / ".husky" / name] if ".husky" in {folder.name, folder.parent.name} else []
-        paths += [work_tree / file for file in managers]
+    if work_tree is None:
+        return paths
+    if ".husky" in {folder.name, folder.parent.name}:
+        return [*paths, work_tree / ".husky" / name]
+    manager = find_manager(folder / name)
+    if manager == "lefthook":
+        paths += [work_tree / file for file in _LEFTHOOK_FILES]
+    elif manager == "pre-commit" and name not in _NOT_BY_PRE_COMMIT:
+        paths += [work_tree / file for file in _PRE_COMMIT_FILES]
     return paths
 
 

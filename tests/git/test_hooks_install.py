@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from gittrack.git.hooks import (
     HOOK_NAMES,
@@ -258,6 +259,10 @@ def test_generated_hooks_coexist(
     states = install(repo_dir, program)
     assert "may overwrite this file" in (states["pre-push"].advice or "")
     assert states["post-merge"].advice is None
+    if text is LEFTHOOK_HOOK:
+        advice = (states["pre-push"].advice or "").partition("add to lefthook.yml: ")[2]
+        added = {"run": "gittrack hook pre-push {0}", "use_stdin": True}
+        assert yaml.safe_load(advice) == {"pre-push": {"commands": {"gittrack": added}}}
     commit(git)
     git("push", "-q", "origin", "main")
     assert [call.arguments[1] for call in read_calls(program)] == ["post-commit", "pre-push"]
@@ -283,11 +288,15 @@ def test_a_hook_that_pre_commit_set_aside_still_counts(repo_dir: Path, program: 
     assert generated.read_bytes() == before
 
 
-def test_calls_by_the_users_own_hand_are_respected(repo_dir: Path, program: Path) -> None:
+def test_calls_by_the_users_own_hand_are_respected(repo_dir: Path, program: Path, tmp_path: Path) -> None:
     """A hook file or a manager's file that names gittrack is left as it is, and not doubled."""
-    write_script(repo_dir / ".git/hooks/post-commit", '#!/bin/sh\ngittrack hook post-commit "$@"\n')
+    hooks = repo_dir / ".git/hooks"
+    write_script(hooks / "post-commit", '#!/bin/sh\ngittrack hook post-commit "$@"\n')
     (repo_dir / "lefthook.yml").write_text("pre-push:\n  commands:\n    g: {run: 'gittrack hook pre-push {0}'}\n")
     (repo_dir / ".pre-commit-config.yaml").write_text("repos:\n- hooks:\n  - id: gittrack-post-merge\n")
+    assert set(inspect(repo_dir, program).values()) == {"missing", "manual"}  # no manager, so nobody calls
+    write_script(hooks / "pre-push", LEFTHOOK_HOOK.format(name="pre-push", program=tmp_path / "lefthook"))
+    write_script(hooks / "post-merge", PRE_COMMIT_HOOK.format(name="post-merge", program=tmp_path / "pre-commit"))
     statuses = {name: state.status for name, state in install(repo_dir, program).items()}
     by_hand = ("post-commit", "pre-push", "post-merge")
     assert statuses == {**dict.fromkeys(HOOK_NAMES, "current"), **dict.fromkeys(by_hand, "manual")}
