@@ -94,7 +94,7 @@ class JournalWriter:
         self._bytes_to_checkpoint = _CHECKPOINT_BYTES
         self._max_rows = _MAX_ROWS_PER_LINE if durability == "buffered" else 1
         self._refusal = ""
-        self._has_warned = False
+        self._warnings: set[str] = set()
         self._lock = threading.RLock()  # a signal handler may log while its thread flushes
         self._stop = threading.Event()
         _writers.add(self)
@@ -164,6 +164,8 @@ class JournalWriter:
             if self._refusal:
                 return
             self.flush()
+            if self.problem is not None:
+                self._warn(f"the disk still refuses {self._path.name}: what was logged last is lost")
             self._refusal = "the run has ended: what is logged from now on is not recorded"
             self._max_rows = 0
             self._events.close()
@@ -196,9 +198,10 @@ class JournalWriter:
         for _ in range(0, len(rows), max_rows):
             batch = rows[:max_rows]
             line = _encode_batch(batch)
-            # a handler of a signal may have flushed them since the last statement
+            n_points = sum(map(len, batch)) - _NO_POINTS * len(batch)
+            # a handler of a signal may have flushed them since they were taken
             if batch and rows and rows[0] is batch[0]:
-                self._metrics.append(line, sum(map(len, batch)) - _NO_POINTS * len(batch))
+                self._metrics.append(line, n_points)
                 del rows[: len(batch)]
                 self._add_checkpoint(batch, len(line))
 
@@ -221,10 +224,10 @@ class JournalWriter:
         self._warn(f"cannot write {self._path.name} ({error.strerror}): the run goes on and keeps its data in memory")
 
     def _warn(self, message: str) -> None:
-        if not self._has_warned:
+        if message not in self._warnings:
             import logging
 
-            self._has_warned = True
+            self._warnings.add(message)
             logging.getLogger("gittrack").warning(message)
 
     def _leave_to_parent(self) -> None:

@@ -69,12 +69,13 @@ class LineFile:
             n_written = os.write(self._fd, line.data)
             if n_written < len(line.data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            # a handler of a signal may have run, and written the same line, since the last statement
+            # A handler of a signal may have run, and written the same line, when the last call returned. It cannot run
+            # between these statements: Python looks for signals where calls begin and end.
             if self._pending and self._pending[0] is line:
                 self._size += n_written
+                self.pending_bytes -= n_written
                 self._is_torn = False
                 self._pending.popleft()
-                self.pending_bytes -= n_written
 
     def drop_oldest(self, max_bytes: int) -> int:
         """Forget the oldest points until what is queued fits into a limit.
