@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.git_repository import make_repository, open_repository, run_git
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from gittrack.git.repository import Repository
 
 GITCONFIG = """\
 [user]
@@ -49,38 +52,18 @@ def git(tmp_path: Path) -> Callable[..., str]:
     """Run git in `repo_dir` (or in `cwd`) and return what it printed, without the last newline."""
 
     def run(*args: str, cwd: Path | None = None, check: bool = True, input: str | None = None) -> str:  # noqa: A002  subprocess.run's own name
-        done = subprocess.run(
-            ["git", *args],
-            cwd=cwd or tmp_path / "repo",
-            check=False,
-            input=input,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-        )
-        if check and done.returncode:
-            raise AssertionError(f"git {args} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout.removesuffix("\n")
+        return run_git(*args, cwd=cwd or tmp_path / "repo", check=check, input=input)
 
     return run
 
 
 @pytest.fixture
-def repo_dir(tmp_path: Path, git: Callable[..., str]) -> Path:
+def repo_dir(tmp_path: Path) -> Path:
     """A fresh repository on branch main with one commit of `train.py` and `params.yaml`."""
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    git("init", "-q")
-    (folder / "train.py").write_text("print('training')\n", encoding="utf-8")
-    (folder / "params.yaml").write_text("train:\n  lr: 0.1\n  epochs: 3\n", encoding="utf-8")
-    git("add", "-A")
-    git("commit", "-q", "-m", "First model")
-    return folder
+    return make_repository(tmp_path / "repo")
 
 
 @pytest.fixture
-def repository(repo_dir: Path) -> object:
+def repository(repo_dir: Path) -> Repository:
     """`repo_dir` opened by the git layer."""
-    from gittrack.git.repository import Repository
-
-    return Repository.discover(repo_dir, dict(os.environ))
+    return open_repository(repo_dir)

@@ -23,14 +23,12 @@ RefFormat = Literal["files", "reftable"]
 _REDIRECTIONS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
 _QUESTIONS = (
     "--is-bare-repository",
-    "--is-inside-work-tree",
-    "--absolute-git-dir",
-    "--git-common-dir",
     "--show-object-format",
     "--is-shallow-repository",
-    "--show-toplevel",  # last: it fails outside a work tree, after the others were answered
+    "--absolute-git-dir",
+    "--git-common-dir",
+    "--show-toplevel",  # last: it fails where there is no work tree, after the others were answered
 )
-_N_ANSWERS_WITHOUT_WORK_TREE = 6
 
 
 class NotARepositoryError(GittrackError):
@@ -87,20 +85,26 @@ class Repository:
             completed = git.run("rev-parse", *_QUESTIONS, check=False, env=redirected)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotARepositoryError(f"no such folder: '{start}'") from error
-        answers = os.fsdecode(completed.stdout).splitlines()
-        if len(answers) < _N_ANSWERS_WITHOUT_WORK_TREE:
+        answers = os.fsdecode(completed.stdout).split("\n")[:-1]
+        has_work_tree = completed.returncode == 0
+        n_expected = len(_QUESTIONS) if has_work_tree else len(_QUESTIONS) - 1
+        if len(answers) < n_expected:
             raise _refusal(start, completed.stderr)
-        work_tree = Path(answers[6]) if answers[1] == "true" and len(answers) > _N_ANSWERS_WITHOUT_WORK_TREE else None
-        git_dir = Path(answers[2])
+        if len(answers) > n_expected:
+            raise NotARepositoryError(
+                f"the path of the repository at {str(start)!r} contains a line break", hint="rename that folder"
+            )
+        git_dir = Path(answers[3])
+        work_tree = Path(answers[5]) if has_work_tree else None
         if work_tree is None and answers[0] == "false":
             work_tree = _work_tree_of(git_dir)
         return cls(
             git_dir=git_dir,
             # Relative to the folder git ran in (git < 2.31 has no --path-format).
-            common_dir=Path(os.path.normpath(start.absolute() / answers[3])),
+            common_dir=Path(os.path.normpath(start.absolute() / answers[4])),
             work_tree=work_tree,
-            object_format="sha256" if answers[4] == "sha256" else "sha1",
-            is_shallow=answers[5] == "true",
+            object_format="sha256" if answers[1] == "sha256" else "sha1",
+            is_shallow=answers[2] == "true",
             environ=environ,
         )
 

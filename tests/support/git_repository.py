@@ -1,0 +1,83 @@
+"""Real repositories in folders of their own, in the shapes that git allows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gittrack.git.repository import Repository
+
+if TYPE_CHECKING:
+    from gittrack.git.repository import ObjectFormat
+
+
+def run_git(
+    *args: str,
+    cwd: Path,
+    check: bool = True,
+    input: str | bytes | None = None,  # noqa: A002  subprocess.run's own name
+    env: dict[str, str] | None = None,
+) -> str:
+    """Run git and return what it printed, without the last newline; undecodable bytes are surrogates.
+
+    Args:
+        args: The arguments after `git`.
+        cwd: The folder to run in.
+        check: Whether a failure fails the test.
+        input: Its standard input.
+        env: Variables on top of those of the test.
+    """
+    done = subprocess.run(
+        ["git", *args],
+        cwd=cwd,
+        check=False,
+        input=os.fsencode(input) if input is not None else b"",
+        capture_output=True,
+        env={**os.environ, **(env or {})},
+    )
+    if check and done.returncode:
+        raise AssertionError(f"git {args} failed:\n{os.fsdecode(done.stdout + done.stderr)}")
+    return os.fsdecode(done.stdout).removesuffix("\n")
+
+
+def make_repository(folder: Path, *options: str, object_format: ObjectFormat = "sha1") -> Path:
+    """Make a repository with one commit of `train.py` and `params.yaml` on branch main, and return its folder.
+
+    Args:
+        folder: Where to; made when it is missing.
+        options: Further options of `git init`.
+        object_format: The hash of its object ids.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run_git("init", "-q", f"--object-format={object_format}", *options, cwd=folder)
+    (folder / "train.py").write_text("print('training')\n", encoding="utf-8")
+    (folder / "params.yaml").write_text("train:\n  lr: 0.1\n  epochs: 3\n", encoding="utf-8")
+    run_git("add", "-A", cwd=folder)
+    run_git("commit", "-q", "-m", "First model", cwd=folder)
+    return folder
+
+
+def open_repository(folder: Path, **environ: str) -> Repository:
+    """Open the repository of a folder as the git layer does.
+
+    Args:
+        folder: Where to start the search.
+        environ: Variables on top of those of the test.
+    """
+    return Repository.discover(folder, {**os.environ, **environ})
+
+
+def find_locks(repository: Repository) -> list[Path]:
+    """Return every lock file of a repository, and every object that was left half written."""
+    return [
+        path
+        for path in Path(repository.common_dir).rglob("*")
+        if path.name.endswith(".lock") or path.name.startswith("tmp_obj_")
+    ]
+
+
+def fsck(folder: Path) -> str:
+    """Check every object of a repository strictly, and return what git complains of: nothing but loose ends."""
+    return run_git("fsck", "--strict", "--full", "--no-dangling", "--no-progress", cwd=folder)
