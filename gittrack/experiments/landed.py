@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.experiments.format import FOLDER
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gittrack.experiments.store import Tip
     from gittrack.git.repository import Repository
@@ -21,7 +23,7 @@ class Change(NamedTuple):
     oid: str
 
 
-def find_landed(repository: Repository, baseline: str, commit: str, code_trees: Mapping[Tip, str]) -> list[Tip]:
+def find_landed(repository: Repository, baseline: str, commit: str, tips: Sequence[Tip]) -> list[Tip]:
     """Return the experiments of a baseline whose code a later commit contains.
 
     A commit contains an experiment's code when it changes every tracked file as the experiment's snapshot did. A file
@@ -32,15 +34,14 @@ def find_landed(repository: Repository, baseline: str, commit: str, code_trees: 
         repository: The repository.
         baseline: The commit that the experiments start from.
         commit: The later commit.
-        code_trees: The tree of each experiment's code.
+        tips: The experiments.
     """
-    trees = [commit, *code_trees.values()]
-    made, *wanted = (changes_between(repository, baseline, tree) for tree in trees)
-    return [tip for tip, changes in zip(code_trees, wanted, strict=True) if _contains(made, changes)]
+    made, *wanted = (changes_between(repository, baseline, end) for end in (commit, *(tip.commit for tip in tips)))
+    return [tip for tip, changes in zip(tips, wanted, strict=True) if _contains(made, changes)]
 
 
 def changes_between(repository: Repository, old: str, new: str) -> dict[str, Change]:
-    """Return how each path differs between two trees or commits.
+    """Return how each path of the code differs between two trees or commits; ``.gittrack/`` is no code.
 
     Args:
         repository: The repository.
@@ -52,7 +53,8 @@ def changes_between(repository: Repository, old: str, new: str) -> dict[str, Cha
     changes = {}
     for head, path in zip(fields[::2], fields[1::2], strict=False):
         _, mode, _, oid, status = head[1:].split(" ")
-        changes[path] = Change(status[0], mode, oid)
+        if not path.startswith(f"{FOLDER}/"):
+            changes[path] = Change(status[0], mode, oid)
     return changes
 
 

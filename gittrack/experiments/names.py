@@ -16,7 +16,7 @@ MAX_NAME_LENGTH = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HEX_ID = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _REF = re.compile(
-    r"refs/gittrack/(?:remotes/(?P<remote>[^/\n]+)/)?exps/(?P<baseline>[0-9a-f]{64}|[0-9a-f]{40})/(?P<name>[^/\n]+)"
+    r"refs/gittrack/(?:remotes/(?P<remote>[^\n]+)/)?exps/(?P<baseline>[0-9a-f]{64}|[0-9a-f]{40})/(?P<name>[^/\n]+)"
 )
 # Private, so that a training script that seeds `random` does not give every run the same name.
 _random = random.SystemRandom()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gittrack.git.state import Identity
 
 _FILE_MODE = 0o100644
+_FOLDER_MODE = 0o040000
 _READ_FILES = (
     fmt.META_FILE,
     fmt.PARAMS_FILE,
@@ -82,15 +83,17 @@ def write_record(
     Returns:
         The commit's id.
     """
-    entries = [
-        objects.TreeEntry(name.encode(), _FILE_MODE, objects.write_blob(repository, data))
+    batch = objects.ObjectBatch(repository)
+    files = [
+        objects.TreeEntry(name.encode(), _FILE_MODE, batch.add_blob(data))
         for name, data in fmt.render_files(record).items()
     ]
-    folder = objects.write_tree(repository, entries)
-    tree = objects.graft(repository, code_tree, fmt.FOLDER.encode(), folder)
-    return objects.write_commit(
-        repository, tree=tree, parents=parents, message=message, author=author or read_identity(repository)
-    )
+    folder = objects.TreeEntry(fmt.FOLDER.encode(), _FOLDER_MODE, batch.add_tree(files))
+    code = [entry for entry in objects.read_tree(repository, code_tree) if entry.name != folder.name]
+    tree = batch.add_tree([*code, folder])
+    commit = batch.add_commit(tree, parents, message, author or read_identity(repository))
+    batch.write()
+    return commit
 
 
 def create_experiment(repository: Repository, experiment: ExperimentRef, commit: str) -> None:

@@ -7,6 +7,7 @@ at once are one transaction of ``git update-ref --stdin``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,16 +16,17 @@ from gittrack.errors import GittrackError
 from gittrack.git import loose_refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gittrack.git.repository import Repository
 
 # git's own rules (git-check-ref-format), tested against the program.
 _REF = re.compile(
-    r"refs/(?!.*(?:\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$))[^\x00-\x20\x7f~^:?*\[\\]+",
+    r"refs(?!.*(?:\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$))/[^\x00-\x20\x7f~^:?*\[\\]+",
 )
-_OID = re.compile(rb"[0-9a-f]{64}|[0-9a-f]{40}")
+# An id of zeros stands for no object; git calls a ref with it broken.
+_OID = re.compile(rb"(?=0*[1-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})")
 _MAX_SYMREF_DEPTH = 5
 # git gives up on a busy lock after 0.1 s (loose) and 1 s (packed); many writers need more.
 _PATIENT = ("-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=20000")
@@ -65,9 +67,17 @@ def check_ref(ref: str) -> str:
     Raises:
         RefError: ``git check-ref-format`` would refuse it.
     """
-    if not _REF.fullmatch(ref):
+    if not _is_valid(ref):
         raise RefError(f"not a valid ref name: {ref!r}")
     return ref
+
+
+def _is_valid(ref: str) -> bool:
+    try:
+        ref.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return False
+    return _REF.fullmatch(ref) is not None
 
 
 def read_ref(repository: Repository, ref: str) -> str | None:
@@ -89,14 +99,16 @@ def read_ref(repository: Repository, ref: str) -> str | None:
         if not content.startswith(b"ref:"):
             return content.decode()
         ref = content[4:].strip().decode("utf-8", "surrogateescape")
+        if not _is_valid(ref):
+            return None
     return None
 
 
 def list_refs(repository: Repository, prefix: str) -> dict[str, str]:
     """Return every ref below a prefix with its object id, in one pass over files.
 
-    Broken loose refs (empty after a power loss, symbolic, or not an object id) are left out, as in
-    ``git for-each-ref``.
+    Broken loose refs (empty after a power loss, or not an object id) are left out, as in ``git for-each-ref``;
+    symbolic refs are left out too.
 
     Args:
         repository: The repository.
@@ -104,13 +116,30 @@ def list_refs(repository: Repository, prefix: str) -> dict[str, str]:
     """
     prefix = check_ref(prefix)
     if repository.ref_format != "files":
-        listing = repository.git.text("for-each-ref", "--format=%(refname) %(objectname)", prefix + "/")
-        return dict(line.rsplit(" ", 1) for line in listing.splitlines())
+        listing = repository.git.text("for-each-ref", "--format=%(objectname) %(symref) %(refname)", prefix + "/")
+        lines = [line.split(" ", 2) for line in listing.split("\n") if line]
+        return {ref: oid for oid, target, ref in lines if not target}
     # Loose first: pack-refs writes packed-refs before it removes the loose files, so nothing is missed.
     loose = _scan_loose(repository.common_dir / prefix, prefix)
     refs = _packed(repository, prefix + "/")
     refs.update(loose)
     return refs
+
+
+def list_names(repository: Repository, prefix: str) -> set[str]:
+    """Return the last components of the refs directly below a prefix, without reading what they name.
+
+    Args:
+        repository: The repository.
+        prefix: Whole components, such as ``refs/gittrack/exps/<baseline>``.
+    """
+    if repository.ref_format != "files":
+        return {ref.rpartition("/")[2] for ref in list_refs(repository, prefix)}
+    names: set[str] = set()
+    with contextlib.suppress(FileNotFoundError):
+        names.update(os.listdir(repository.common_dir / check_ref(prefix)))  # noqa: PTH208  names, not paths
+    names.update(ref.rpartition("/")[2] for ref in _packed(repository, prefix + "/"))
+    return names
 
 
 def create_ref(repository: Repository, ref: str, new: str) -> None:
@@ -123,13 +152,19 @@ def create_ref(repository: Repository, ref: str, new: str) -> None:
 
     Raises:
         RefExistsError: The ref exists.
+        RefError: Another ref is in the way: ``a`` and ``a/b`` cannot both exist.
+        RefLockedError: Another process holds the ref for longer than the patience of ten seconds.
     """
     check_ref(ref)
     if repository.ref_format != "files":
         transaction(repository, [RefUpdate(ref, new, None)])
         return
-    if ref in _packed(repository, ref) or not loose_refs.create(repository, ref, new):
-        raise RefExistsError(f"'{ref}' exists already")
+    # Under the lock, although a link alone would fail on a loose ref: `git pack-refs` takes the lock to remove a loose
+    # ref that it has packed, so the ref of a rival cannot slip from one place to the other between two looks.
+    with _paths_free(ref), loose_refs.hold(repository, ref, new) as publish:
+        if read_ref(repository, ref) is not None:
+            raise RefExistsError(f"'{ref}' exists already")
+        publish()
 
 
 def update_ref(repository: Repository, ref: str, new: str, old: str) -> None:
@@ -149,7 +184,7 @@ def update_ref(repository: Repository, ref: str, new: str, old: str) -> None:
     if repository.ref_format != "files":
         transaction(repository, [RefUpdate(ref, new, old)])
         return
-    with loose_refs.hold(repository, ref, new) as publish:
+    with _paths_free(ref), loose_refs.hold(repository, ref, new) as publish:
         current = read_ref(repository, ref)
         if current != old:
             raise RefChangedError(f"'{ref}' is at {current or 'nothing'}, not at {old}")
@@ -192,6 +227,14 @@ def transaction(repository: Repository, updates: Iterable[RefUpdate]) -> None:
     raise RefError(f"git could not change the refs: {completed.stderr.strip()}")
 
 
+@contextlib.contextmanager
+def _paths_free(ref: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotADirectoryError, IsADirectoryError) as error:
+        raise RefError(f"another ref is in the way of '{ref}'") from error
+
+
 def _transaction_line(ref: str, update: RefUpdate, zero: str) -> bytes:
     name = ref.encode("utf-8", "surrogateescape")
     if update.new is None:
@@ -228,7 +271,7 @@ def _scan_loose(folder: Path, prefix: str) -> dict[str, str]:
             ref = f"{name}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 pending.append((entry.path, ref))
-            elif (content := _read_loose(entry.path)) and not content.startswith(b"ref:") and _REF.fullmatch(ref):
+            elif (content := _read_loose(entry.path)) and not content.startswith(b"ref:") and _is_valid(ref):
                 refs[ref] = content.decode()
     return refs
 

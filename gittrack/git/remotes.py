@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
-from gittrack.git.settings import read_setting
 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository
@@ -22,7 +21,7 @@ class NoRemoteError(GittrackError):
 
 def list_remotes(repository: Repository) -> list[str]:
     """Return the names of the remotes, in the order of the settings."""
-    return repository.git.text("remote").split("\n") if repository.git.text("remote") else []
+    return repository.git.text("remote").splitlines()
 
 
 def default_remote(repository: Repository, head: Head) -> str | None:
@@ -32,11 +31,16 @@ def default_remote(repository: Repository, head: Head) -> str | None:
         repository: The repository.
         head: Where HEAD is.
     """
-    remotes = list_remotes(repository)
-    if head.branch is not None:
-        own = read_setting(repository, f"branch.{head.branch}.remote")
-        if own in remotes:
-            return own
+    # One question for the names and the branch's own remote: this is asked at the start of every run.
+    pattern = r"^remote\..*\.(url|pushurl|fetch)$|^branch\..*\.remote$"
+    completed = repository.git.run("config", "--null", "--get-regexp", pattern, check=False)
+    settings = dict(
+        entry.partition("\n")[::2] for entry in completed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    )
+    remotes = list(dict.fromkeys(key.split(".", 1)[1].rpartition(".")[0] for key in settings if key[:7] == "remote."))
+    own = settings.get(f"branch.{head.branch}.remote")
+    if own in remotes:
+        return own
     if "origin" in remotes:
         return "origin"
     return remotes[0] if len(remotes) == 1 else None

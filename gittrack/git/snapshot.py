@@ -12,6 +12,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.config import SnapshotLimits
 from gittrack.git.objects import read_object
 from gittrack.git.process import GitError
 from gittrack.git.scratch import scratch_folder
@@ -23,26 +24,15 @@ if TYPE_CHECKING:
 
     from gittrack.git.repository import Repository
 
-# One flush to the disk for all new objects of a call (git >= 2.37; older ones ignore the settings).
-_DURABLE = ("-c", "core.fsync=loose-object", "-c", "core.fsyncMethod=batch")
+# New objects reach the disk before their ids are used (git >= 2.36; older ones ignore the settings). One flush for
+# all of them is quicker from some ten objects on.
+_DURABLE = ("-c", "core.fsync=loose-object")
+_DURABLE_AT_ONCE = (*_DURABLE, "-c", "core.fsyncMethod=batch")
+_N_WORTH_BATCHING = 16
 # Never code: made by tools, large, and rebuilt from what is recorded. A virtual or conda environment is known by
 # its marker file, whatever its name.
 _GENERATED_FOLDERS = frozenset({"__pycache__", "node_modules", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache"})
 _ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta/history")
-
-
-class SnapshotLimits(NamedTuple):
-    """What may be taken of untracked files.
-
-    Attributes:
-        max_file_bytes: The largest single file.
-        max_total_bytes: All of them together.
-        max_files: Their number.
-    """
-
-    max_file_bytes: int = 1 << 20
-    max_total_bytes: int = 64 << 20
-    max_files: int = 5_000
 
 
 class LeftOut(NamedTuple):
@@ -237,15 +227,6 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
 
 def _update_index(repository: Repository, env: dict[str, str], paths: list[str]) -> None:
     names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    repository.git.run(
-        *_DURABLE,
-        "-c",
-        "core.splitIndex=false",
-        "update-index",
-        "--add",
-        "--remove",
-        "-z",
-        "--stdin",
-        input=names,
-        env=env,
-    )
+    durable = _DURABLE_AT_ONCE if len(paths) >= _N_WORTH_BATCHING else _DURABLE
+    arguments = ("-c", "core.splitIndex=false", "update-index", "--add", "--remove", "-z", "--stdin")
+    repository.git.run(*durable, *arguments, input=names, env=env)

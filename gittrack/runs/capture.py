@@ -14,9 +14,10 @@ from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.git.objects import read_commit, read_path
 from gittrack.git.refs import RefChangedError
 from gittrack.git.state import read_head
+from gittrack.git.work_tree import MAX_FILE_BYTES
 from gittrack.runs import claims
-from gittrack.runs.describe import describe_place, describe_process, describe_start
-from gittrack.runs.finish import commit_message, merge_params, single_value
+from gittrack.runs.describe import describe_code, describe_place, describe_process, describe_surroundings, snapshot_code
+from gittrack.runs.finish import author_of, commit_message, merge_params, single_value
 from gittrack.runs.folder import new_run_id
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from gittrack.runs.context import RunContext
 
 _logger = logging.getLogger("gittrack")
-_MAX_DECLARED_BYTES = 4 << 20
 
 
 class Captured(NamedTuple):
@@ -65,17 +65,17 @@ def save_workspace(
     meta = describe_process(context, name="", run_id=new_run_id(), source="save")
     meta = describe_place(meta, repository, head, context.directory)
     meta = replace(meta, name=_claim(repository, meta, name), description=message)
-    start = describe_start(meta, repository, head, context.environ)
-    meta = replace(start.meta, status="completed", ended=meta.started, duration_s=None)
-    record = _record(meta, start.declared, start.requirements)
-    return _create(repository, record, start.snapshot.tree)
+    code = describe_code(meta, repository, snapshot_code(repository, head))
+    surroundings = describe_surroundings(repository, head, context.environ)
+    meta = replace(surroundings.added_to(code.meta), status="completed", ended=meta.started)
+    return _create(repository, _record(meta, code.declared, surroundings.requirements), code.snapshot.tree)
 
 
 def capture_commit(repository: Repository, context: RunContext) -> list[Captured]:
     """Record HEAD's commit as an experiment of its parent, and mark what landed in it.
 
-    A commit that lands an experiment with the same params and metrics is not recorded a second time; neither is a
-    merge.
+    A commit that lands an experiment with the same params and metrics is not recorded a second time; a merge and a
+    first commit are experiments of no parent.
 
     Args:
         repository: The repository, just after a commit.
@@ -88,10 +88,10 @@ def capture_commit(repository: Repository, context: RunContext) -> list[Captured
     if head.sha is None:
         return []
     commit = read_commit(repository, head.sha)
-    if len(commit.parents) > 1:
+    if len(commit.parents) != 1:
         return []
-    baseline = commit.parents[0] if commit.parents else None
-    landed = _mark_landed(repository, baseline, head.sha) if baseline is not None else []
+    baseline = commit.parents[0]
+    landed = _mark_landed(repository, baseline, head.sha)
     declared = _declared_in(repository, commit.tree)
     if not _changed_values(repository, baseline, declared):
         return landed
@@ -149,6 +149,7 @@ def _create(repository: Repository, record: Record, tree: str) -> Captured:
             code_tree=tree,
             parents=[meta.baseline] if meta.baseline else [],
             message=commit_message(meta),
+            author=author_of(repository, meta),
         )
         store.create_experiment(repository, experiment, commit)
     finally:
@@ -157,15 +158,13 @@ def _create(repository: Repository, record: Record, tree: str) -> Captured:
 
 
 def _declared_in(repository: Repository, tree: str) -> DeclaredValues:
-    return read_declared(lambda path: read_path(repository, tree, path, max_bytes=_MAX_DECLARED_BYTES))
+    return read_declared(lambda path: read_path(repository, tree, path, max_bytes=MAX_FILE_BYTES))
 
 
-def _changed_values(repository: Repository, baseline: str | None, declared: DeclaredValues) -> bool:
+def _changed_values(repository: Repository, baseline: str, declared: DeclaredValues) -> bool:
     """Return whether a commit's declared values differ from those of its parent."""
     if not declared.params and not declared.metrics:
         return False
-    if baseline is None:
-        return True
     before = _declared_in(repository, read_commit(repository, baseline).tree)
     return _values(before) != _values(declared)
 
@@ -177,9 +176,9 @@ def _values(declared: DeclaredValues) -> tuple[Mapping[str, object], Mapping[str
 def _mark_landed(repository: Repository, baseline: str, sha: str) -> list[Captured]:
     """Mark the experiments of a baseline whose code a commit contains."""
     metas = store.read_metas(repository, store.list_tips(repository, f"{NAMESPACE}/{baseline}"))
-    code_trees = {tip: meta.code_tree for tip, meta in metas.items() if meta.code_tree and meta.status != "running"}
+    ended = [tip for tip, meta in metas.items() if meta.status != "running"]
     marked = []
-    for tip in find_landed(repository, baseline, sha, code_trees):
+    for tip in find_landed(repository, baseline, sha, ended):
         record = store.read_record(repository, tip.commit)
         if sha not in record.meta.landed:
             record = replace(record, meta=replace(record.meta, landed=(*record.meta.landed, sha)))

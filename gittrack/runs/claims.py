@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
 from gittrack.experiments.names import MAX_NAME_LENGTH, NAMESPACE, generate_name
-from gittrack.git.refs import list_refs
+from gittrack.git.refs import list_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def claim_name(repository: Repository, baseline: str, name: str, run_id: str) ->
         name: A valid name.
         run_id: The run that claims it.
     """
-    taken = {ref.rpartition("/")[2].casefold() for ref in list_refs(repository, f"{NAMESPACE}/{baseline}")}
+    taken = {taken.casefold() for taken in list_names(repository, f"{NAMESPACE}/{baseline}")}
     return name.casefold() not in taken and _claim(repository, baseline, name, run_id)
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.config import FILE_NAME, InvalidConfigError, SnapshotLimits, parse_project_config
 from gittrack.errors import GittrackError
 from gittrack.experiments.declared import read_declared
 from gittrack.experiments.format import Meta
@@ -16,6 +17,7 @@ from gittrack.git.objects import read_path
 from gittrack.git.remotes import default_remote, remote_url
 from gittrack.git.snapshot import take_snapshot
 from gittrack.git.state import read_identity
+from gittrack.git.work_tree import MAX_FILE_BYTES, read_file
 from gittrack.runs.environment import capture_environment, installed_packages
 from gittrack.secrets import mask_secrets
 
@@ -26,28 +28,45 @@ if TYPE_CHECKING:
     from gittrack.experiments.declared import DeclaredValues
     from gittrack.experiments.format import Source
     from gittrack.git.repository import Repository
-    from gittrack.git.snapshot import Snapshot, SnapshotLimits
+    from gittrack.git.snapshot import Snapshot
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.values import PlainValue
 
-_MAX_DECLARED_BYTES = 4 << 20
 
-
-class Start(NamedTuple):
-    """What is known of a run once its code is recorded.
+class Code(NamedTuple):
+    """The code of a run, recorded as a tree.
 
     Attributes:
-        meta: The description, with code, remote and machine.
+        meta: The description, with what is known of the code.
         snapshot: The code.
-        declared: Params and metrics of the files that the repository declares, as they were at the start.
-        requirements: The content of ``requirements.txt``.
+        declared: Params and metrics of the files that the repository declares.
     """
 
     meta: Meta
     snapshot: Snapshot
     declared: DeclaredValues
+
+
+class Surroundings(NamedTuple):
+    """Who runs it and where.
+
+    Attributes:
+        author: ``Name <email>``.
+        remote_url: The default remote's URL, without credentials; None when there is none.
+        environment: Python and the machine.
+        requirements: The content of ``requirements.txt``.
+    """
+
+    author: str
+    remote_url: str | None
+    environment: Mapping[str, PlainValue]
     requirements: bytes
+
+    def added_to(self, meta: Meta) -> Meta:
+        """Return a description with what is known here."""
+        environment = {**meta.environment, **self.environment}
+        return replace(meta, author=self.author, remote_url=self.remote_url, environment=environment)
 
 
 def describe_process(context: RunContext, *, name: str, run_id: str, source: Source = "run") -> Meta:
@@ -93,36 +112,63 @@ def describe_place(meta: Meta, repository: Repository, head: Head, directory: Pa
     )
 
 
-def describe_start(
-    meta: Meta, repository: Repository, head: Head, environ: Mapping[str, str], limits: SnapshotLimits | None = None
-) -> Start:
-    """Snapshot the code and add everything that takes a while; runs beside the training.
+def snapshot_code(repository: Repository, head: Head) -> Snapshot:
+    """Snapshot the code, within the limits that ``gittrack.yaml`` sets.
 
     Args:
-        meta: The description so far.
-        repository: The repository.
-        head: Where HEAD was when the run started.
-        environ: The environment, for the GPU and the packages.
-        limits: What may be taken of untracked files.
+        repository: A repository with a work tree.
+        head: Where HEAD is.
 
     Raises:
         GittrackError: The code could not be recorded.
     """
-    snapshot = take_snapshot(repository, head.sha, limits)
-    declared = read_declared(lambda path: read_path(repository, snapshot.tree, path, max_bytes=_MAX_DECLARED_BYTES))
-    remote = default_remote(repository, head)
+    return take_snapshot(repository, head.sha, _snapshot_limits(repository))
+
+
+def describe_code(meta: Meta, repository: Repository, snapshot: Snapshot) -> Code:
+    """Read what the code declares.
+
+    Args:
+        meta: The description so far.
+        repository: The repository.
+        snapshot: The code.
+    """
+    declared = read_declared(lambda path: read_path(repository, snapshot.tree, path, max_bytes=MAX_FILE_BYTES))
     meta = replace(
         meta,
         code_tree=snapshot.tree,
         dirty=snapshot.is_dirty,
-        remote_url=None if remote is None else remote_url(repository, remote),
-        author=str(read_identity(repository)),
-        environment={**meta.environment, **_environment(environ)},
         left_out=tuple({k: v for k, v in item._asdict().items() if v is not None} for item in snapshot.left_out),
         files=tuple(declared.files),
         problems=(*meta.problems, *declared.problems),
     )
-    return Start(meta, snapshot, declared, "".join(f"{line}\n" for line in installed_packages()).encode())
+    return Code(meta, snapshot, declared)
+
+
+def describe_surroundings(repository: Repository, head: Head, environ: Mapping[str, str]) -> Surroundings:
+    """Ask who the user is, where the repository is shared, and what the machine is like.
+
+    Args:
+        repository: The repository.
+        head: Where HEAD is.
+        environ: The environment, for the GPU and the packages.
+    """
+    remote = default_remote(repository, head)
+    return Surroundings(
+        author=str(read_identity(repository)),
+        remote_url=None if remote is None else remote_url(repository, remote),
+        environment=_environment(environ),
+        requirements="".join(f"{line}\n" for line in installed_packages()).encode(),
+    )
+
+
+def _snapshot_limits(repository: Repository) -> SnapshotLimits:
+    """Return what ``gittrack.yaml`` says of untracked files; what is wrong with it is reported by its reader."""
+    data = read_file(repository.require_work_tree(), FILE_NAME)
+    if data is not None:
+        with contextlib.suppress(InvalidConfigError):
+            return parse_project_config(data).snapshot
+    return SnapshotLimits()
 
 
 def _environment(environ: Mapping[str, str]) -> Mapping[str, PlainValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -12,7 +13,8 @@ from gittrack.experiments.series import MetricSummary, merge_series, parse_serie
 from gittrack.git.objects import read_object
 from gittrack.git.refs import RefChangedError, RefExistsError, read_ref
 from gittrack.git.state import Identity, read_identity
-from gittrack.runs.folder import RecordedTip
+from gittrack.runs.claims import claim_numbered_name, release_name
+from gittrack.runs.folder import NO_COMMIT, RecordedTip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from gittrack.runs.journal_reader import JournalContents
     from gittrack.values import PlainValue
 
+_logger = logging.getLogger("gittrack")
 _N_PUBLISH_TRIES = 8
 KILLED_MESSAGE = "the process ended without a word"
 
@@ -104,16 +107,22 @@ def extend_record(previous: Record, record: Record) -> Record:
     )
 
 
-def publish(repository: Repository, folder: RunFolder, record: Record) -> str:
-    """Write a run's record as the next commit of its experiment and move the ref; return the commit.
+def publish(
+    repository: Repository, folder: RunFolder, record: Record, resumes: str | None = None
+) -> tuple[Record, str]:
+    """Write a run's record as the next commit of its experiment and move the ref.
 
     Somebody may have edited the experiment meanwhile (tags, notes): their commit becomes the parent and their
-    additions stay.
+    additions stay. A name that another experiment took meanwhile gets a number.
 
     Args:
         repository: The repository.
         folder: The run's folder.
         record: What the run says.
+        resumes: The commit of the experiment that the run continued.
+
+    Returns:
+        The record as it was written, and its commit.
 
     Raises:
         RefChangedError: Others kept changing the experiment faster than this could.
@@ -121,14 +130,20 @@ def publish(repository: Repository, folder: RunFolder, record: Record) -> str:
         GittrackError: git failed; the same.
     """
     tip = folder.read_tip()
+    ours = resumes if tip is None or tip.commit == NO_COMMIT else tip.commit
     code_tree = tip.code_tree if tip is not None else _tree_of(repository, record.meta.baseline)
-    experiment = ExperimentRef(record.meta.baseline or repository.zero_id, record.meta.name)
-    author = _author(repository, record.meta)
+    baseline = record.meta.baseline or repository.zero_id
+    author = author_of(repository, record.meta)
     for _ in range(_N_PUBLISH_TRIES):
+        experiment = ExperimentRef(baseline, record.meta.name)
         current = read_ref(repository, experiment.ref)
-        if current is not None and (tip is None or current != tip.commit):
-            record = _with_edits(repository, record, current, is_ours=tip is not None)
-        parent = current or (tip.commit if tip else record.meta.baseline)
+        if current is not None and current != ours:
+            edited = store.read_record(repository, current).meta
+            if ours is None and edited.id != record.meta.id:
+                record = renamed(repository, record, baseline)
+                continue
+            record = _with_edits(record, edited)
+        parent = current or ours or record.meta.baseline
         commit = store.write_record(
             repository,
             record,
@@ -145,7 +160,7 @@ def publish(repository: Repository, folder: RunFolder, record: Record) -> str:
         except (RefExistsError, RefChangedError):
             continue
         folder.write_tip(RecordedTip(commit, code_tree))
-        return commit
+        return record, commit
     raise RefChangedError(f"'{experiment.ref}' changed {_N_PUBLISH_TRIES} times while it was written")
 
 
@@ -156,14 +171,29 @@ def commit_message(meta: Meta) -> str:
     return f"{subject}\n\n{body}" if body else subject
 
 
-def _with_edits(repository: Repository, record: Record, current: str, *, is_ours: bool) -> Record:
+def renamed(repository: Repository, record: Record, baseline: str) -> Record:
+    """Return a record under the first free number of its name, which another experiment took meanwhile.
+
+    Args:
+        repository: The repository.
+        record: The record.
+        baseline: Its baseline, or zeros.
+    """
+    old = record.meta
+    name = claim_numbered_name(repository, baseline, old.name, old.id)
+    release_name(repository, baseline, old.name)
+    _logger.warning("experiment '%s' appeared meanwhile; recording as '%s'", old.name, name)
+    return replace(record, meta=replace(old, name=name))
+
+
+def _with_edits(record: Record, edited: Meta) -> Record:
     """Return the record with what others added to the experiment since the run last wrote it."""
-    edited = store.read_record(repository, current).meta
-    if not is_ours and edited.id != record.meta.id:
-        return record
-    landed = dict.fromkeys((*edited.landed, *record.meta.landed))
-    notes = dict.fromkeys((*edited.notes, *record.meta.notes))
-    meta = replace(record.meta, tags={**edited.tags, **record.meta.tags}, notes=tuple(notes), landed=tuple(landed))
+    meta = replace(
+        record.meta,
+        tags={**edited.tags, **record.meta.tags},
+        notes=tuple(dict.fromkeys((*edited.notes, *record.meta.notes))),
+        landed=tuple(dict.fromkeys((*edited.landed, *record.meta.landed))),
+    )
     return replace(record, meta=meta)
 
 
@@ -174,7 +204,8 @@ def _tree_of(repository: Repository, commit: str | None) -> str:
     return read_object(repository, commit, "commit")[5 : 5 + repository.id_length].decode()
 
 
-def _author(repository: Repository, meta: Meta) -> Identity:
+def author_of(repository: Repository, meta: Meta) -> Identity:
+    """Return who an experiment's description names, without asking git again."""
     if meta.author and meta.author.endswith(">"):
         name, _, email = meta.author[:-1].rpartition(" <")
         return Identity(name, email)

@@ -4,7 +4,7 @@
 runs/<run id>/
   meta.json       the description so far (the format of an experiment's meta.json)
   tip             the experiment's commit, and the tree of the code, once they are recorded
-  journal.jsonl   the metrics, and journal.events all else; a child process that joined adds journal-<pid>-<id>.jsonl
+  run.journal     the metrics, and run.events all else; a process that joined adds joined-<pid>-<id>.journal
   log.txt         the output of the command, when gittrack runs one
   lock            held by the run's process as long as it lives
 ```
@@ -36,11 +36,14 @@ _META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", 
 _random = random.SystemRandom()
 
 
+NO_COMMIT = "-"
+
+
 class RecordedTip(NamedTuple):
     """What of a run is in git already.
 
     Attributes:
-        commit: The experiment's last commit.
+        commit: The experiment's last commit; ``-`` while there is only the code.
         code_tree: The tree of the code snapshot.
     """
 
@@ -103,7 +106,7 @@ class RunFolder:
         _replace(self.path / _META, render_meta(meta))
 
     def read_tip(self) -> RecordedTip | None:
-        """Return what of the run is in git; None before its first commit."""
+        """Return what of the run is in git; None before its code is recorded."""
         try:
             words = (self.path / _TIP).read_text(encoding="ascii").split()
         except OSError:

@@ -157,8 +157,12 @@ class JournalWriter:
             else:
                 self.problem = None
 
-    def close(self) -> None:
-        """Flush, bring the files to the disk itself and close them; closing twice does nothing."""
+    def close(self, *, sync: bool = True) -> None:
+        """Flush and close the files; closing twice does nothing.
+
+        Args:
+            sync: Whether to bring them to the disk itself first; not needed when git takes the content at once.
+        """
         self._stop.set()
         with self._lock:
             if self._refusal:
@@ -168,8 +172,8 @@ class JournalWriter:
                 self._warn(f"the disk still refuses {self._path.name}: what was logged last is lost")
             self._refusal = "the run has ended: what is logged from now on is not recorded"
             self._max_rows = 0
-            self._events.close()
-            self._metrics.close()
+            self._events.close(sync=sync)
+            self._metrics.close(sync=sync)
         _writers.discard(self)
 
     def _start_flusher(self) -> None:

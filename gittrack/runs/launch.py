@@ -17,11 +17,11 @@ from gittrack.errors import GittrackError
 from gittrack.experiments.overrides import apply_overrides
 from gittrack.git.repository import Repository
 from gittrack.git.snapshot import take_snapshot
+from gittrack.git.work_tree import read_file
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
 from gittrack.runs.finish import Outcome
 from gittrack.runs.folder import RecordedTip
 from gittrack.runs.opening import open_run
-from gittrack.runs.outputs import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -97,14 +97,19 @@ class LineFile:
         self._pending = kept
         return n_dropped
 
-    def close(self) -> None:
-        """Bring what was written to the disk itself and close the file; closing twice does nothing."""
+    def close(self, *, sync: bool = True) -> None:
+        """Close the file; closing twice does nothing.
+
+        Args:
+            sync: Whether to bring what was written to the disk itself first.
+        """
         if self._fd < 0:
             return
         with contextlib.suppress(OSError):
             if self._is_torn:
                 os.ftruncate(self._fd, self._size)
-            os.fsync(self._fd)
+            if sync:
+                os.fsync(self._fd)
         self.abandon()
 
     def abandon(self) -> None:

@@ -18,11 +18,12 @@ from gittrack.git.state import read_head
 from gittrack.runs import claims
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
 from gittrack.runs.describe import describe_place, describe_process
+from gittrack.runs.environment import peak_memory_bytes
 from gittrack.runs.folder import OUTSIDE_RUNS, RUNS, RunFolder, create_folder, new_run_id
 from gittrack.runs.journal import JournalWriter
 from gittrack.runs.outputs import collect_outputs
 from gittrack.runs.recovery import close_dead_runs, finish_run
-from gittrack.runs.start import Starter
+from gittrack.runs.start import CodeSnapshot, Starter
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Meta, Record, Source
@@ -75,8 +76,8 @@ class OpenedRun:
 
     def current_name(self) -> str:
         """Return the experiment's name, which a race at the start may have changed."""
-        start = self.starter.start if self.starter is not None else None
-        if start is None or not self.folder.path.exists():
+        code = self.starter.code if self.starter is not None else None
+        if code is None or not self.folder.path.exists():
             return self.meta.name if self.record is None else self.record.meta.name
         return self.folder.read_meta().name
 
@@ -96,14 +97,16 @@ class OpenedRun:
 
     def _close(self, outcome: Outcome) -> None:
         if self.starter is not None:
-            self.starter.wait()
-            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.start)
+            self.starter.wait(is_ending=True)
+            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.code)
         if self.lock is None:
             if not self.folder.path.exists():
                 _logger.warning("the run that this process joined ended first; what was logged after that is lost")
             return
+        if outcome.peak_memory_bytes is None:
+            outcome = outcome._replace(peak_memory_bytes=peak_memory_bytes())
         self.journal.event("end", {key: value for key, value in outcome._asdict().items() if value is not None})
-        self.journal.close()
+        self.journal.close(sync=self.starter is None)
         if self.starter is not None:
             self.record, self.commit = finish_run(self.starter.repository, self.folder, outcome)
 
@@ -148,6 +151,7 @@ def open_run(
         journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
         return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
     head = read_head(repository)
+    snapshot = CodeSnapshot(repository, head)
     meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
     meta = replace(
         meta,
@@ -157,22 +161,30 @@ def open_run(
     )
     meta = describe_place(meta, repository, head, context.directory)
     if resume and resumed is not None:
-        return _open_resumed(repository, head, meta, resumed, context, durability)
+        return _open_resumed(repository, head, snapshot, meta, resumed, context, durability)
     if name is None and parent_folder is None:
         name = _given_name(context)
-    return _open_new(repository, head, _named(repository, meta, name), context, durability)
+    return _open_new(repository, head, snapshot, _named(repository, meta, name), context, durability)
 
 
-def _open_new(repository: Repository, head: Head, meta: Meta, context: RunContext, durability: Durability) -> OpenedRun:
+def _open_new(
+    repository: Repository, head: Head, snapshot: CodeSnapshot, meta: Meta, context: RunContext, durability: Durability
+) -> OpenedRun:
     folder, lock = create_folder(repository.state_dir / RUNS, meta)
     journal = JournalWriter(folder.journal_path, durability=durability)
-    starter = Starter(repository, head, folder, journal, context.environ)
+    starter = Starter(repository, head, snapshot, folder, journal, context.environ)
     starter.begin()
     return OpenedRun(folder, meta, journal, lock=lock, starter=starter)
 
 
 def _open_resumed(
-    repository: Repository, head: Head, meta: Meta, name: str, context: RunContext, durability: Durability
+    repository: Repository,
+    head: Head,
+    snapshot: CodeSnapshot,
+    meta: Meta,
+    name: str,
+    context: RunContext,
+    durability: Durability,
 ) -> OpenedRun:
     """Continue an experiment of this baseline, or the only one of that name."""
     close_dead_runs(repository)  # the process that wrote it may have been killed
@@ -185,7 +197,7 @@ def _open_resumed(
     folder, lock = create_folder(repository.state_dir / RUNS, meta)
     journal = JournalWriter(folder.journal_path, durability=durability)
     journal.event("resumes", tip.commit)
-    starter = Starter(repository, head, folder, journal, context.environ, resumes=tip.commit)
+    starter = Starter(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)
     starter.begin()
     points = parse_series(previous.series) if previous.series else {}
     steps = [series.steps[-1] for series in points.values() if series.steps]

@@ -60,7 +60,7 @@ def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | Non
     if folder.read_tip() is None and record.meta.baseline and not record.meta.code_tree:
         problem = "the process ended before its code was recorded; the baseline's stands in its place"
         record = replace(record, meta=replace(record.meta, problems=(*record.meta.problems, problem)))
-    commit = publish(repository, folder, record)
+    record, commit = publish(repository, folder, record, resumes if isinstance(resumes, str) else None)
     release_name(repository, record.meta.baseline or repository.zero_id, record.meta.name)
     folder.remove()
     return record, commit

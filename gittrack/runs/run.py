@@ -192,9 +192,7 @@ class Run:
         """
         self.log_metrics({name: value}, step, timestamp)
 
-    def log_metrics(
-        self, metrics: Mapping[str, Any], step: int | None = None, timestamp: float | None = None
-    ) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, timestamp: float | None = None) -> None:
         """Log one value of several metrics, all at the same step and time.
 
         Args:
