@@ -1,0 +1,56 @@
+"""What no command may change unless it says so, as one value to compare before and after."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.git_repository import open_repository, run_git
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def own_state(folder: Path) -> Mapping[str, str]:
+    """Return HEAD, the index, and all branches, tags and stashes of a repository, byte by byte.
+
+    Args:
+        folder: The top of a work tree.
+    """
+    repository = open_repository(folder)
+    files = [repository.git_dir / "HEAD", repository.git_dir / "index", repository.common_dir / "packed-refs"]
+    for name in ("refs/heads", "refs/tags", "logs/refs/heads"):
+        files += sorted(path for path in (repository.common_dir / name).rglob("*") if path.is_file())
+    files += [repository.common_dir / "refs/stash", repository.common_dir / "logs/refs/stash"]
+    return {str(path): _digest(path) for path in files}
+
+
+def work_tree(folder: Path) -> Mapping[str, str]:
+    """Return every file of a work tree, ignored ones included, with its mode and content.
+
+    Args:
+        folder: The top of a work tree.
+    """
+    paths = (path for path in folder.rglob("*") if ".git" not in path.relative_to(folder).parts)
+    return {
+        str(path.relative_to(folder)): f"-> {path.readlink()}"
+        if path.is_symlink()
+        else f"{path.stat().st_mode:o} {_digest(path)}"
+        for path in paths
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def stash_something(folder: Path) -> None:
+    """Give a repository a stash and a tag, so that there is something to leave alone."""
+    (Path(folder) / "train.py").write_text("stashed\n", encoding="utf-8")
+    run_git("stash", "-q", cwd=folder)
+    run_git("tag", "v1", cwd=folder)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return "absent"
