@@ -37,32 +37,14 @@ class RefLockedError(GittrackError):
     """Another process holds a ref for longer than our patience."""
 
 
-def create(repository: Repository, ref: str, new: str) -> bool:
-    """Create a loose ref in one step, without a lock; return False when the file exists.
-
-    Args:
-        repository: A repository whose refs are files.
-        ref: A full name, already checked.
-        new: The object id.
-    """
-    target = repository.common_dir / ref
-    with _held_value(repository, ref, new) as (value, _):
-        try:
-            _link(value, target)
-        except FileExistsError:
-            return False
-        sync_folder(target.parent)
-        return True
-
-
 @contextlib.contextmanager
-def hold(repository: Repository, ref: str, new: str) -> Iterator[Callable[[], None]]:
+def hold(repository: Repository, ref: str, new: str | bytes) -> Iterator[Callable[[], None]]:
     """Hold a ref's lock, with the new value ready in it; calling what is yielded publishes the value.
 
     Args:
         repository: A repository whose refs are files.
-        ref: A full name, already checked.
-        new: The object id.
+        ref: A full name, already checked; or ``packed-refs``.
+        new: The object id; for ``packed-refs`` its whole content.
 
     Raises:
         RefLockedError: The lock was not free within ten seconds.
@@ -114,20 +96,32 @@ def _values_dir(repository: Repository) -> Path:
 
 
 @contextlib.contextmanager
-def _held_value(repository: Repository, ref: str, new: str) -> Iterator[tuple[Path, int]]:
+def _held_value(repository: Repository, ref: str, new: str | bytes) -> Iterator[tuple[Path, int]]:
     """Yield a durable temporary file with a ref's new value, held by this process until the end."""
     folder = _values_dir(repository)
     folder.mkdir(parents=True, exist_ok=True)
-    value = folder / f"{_random.getrandbits(64):016x}~{ref.replace('/', ',')}"
-    descriptor = os.open(value, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    value = folder / f"{_random.getrandbits(64):016x}~{ref.replace('%', '%25').replace('/', '%2F')}"
+    descriptor = _create_held(value)
     try:
-        if sys.platform != "win32":
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, new.encode() + b"\n")
+        view = memoryview(new if isinstance(new, bytes) else new.encode() + b"\n")
+        while view:  # a disk that fills up takes a part, and says so at the next write
+            view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
         yield value, descriptor
     finally:
         value.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _create_held(value: Path) -> int:
+    """Create a file and hold it; again when a sweep took it for a dead process's before the kernel lock was on it."""
+    while True:
+        descriptor = os.open(value, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        if sys.platform == "win32":
+            return descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
         os.close(descriptor)
 
 
@@ -175,7 +169,7 @@ def _remove_if_dead(repository: Repository, value: Path) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if value.stat().st_ino != os.fstat(descriptor).st_ino:
             return False
-        ref = value.name.partition("~")[2].replace(",", "/")
+        ref = value.name.partition("~")[2].replace("%2F", "/").replace("%25", "%")
         lock = repository.common_dir / f"{ref}.lock"
         if lock.exists() and os.path.samestat(lock.lstat(), os.fstat(descriptor)):
             lock.unlink(missing_ok=True)
