@@ -141,6 +141,32 @@ def parse_values(path: str, data: bytes) -> dict[str, PlainValue]:
         >>> parse_values("params.toml", b"[train]\nlr = 0.1")
         {'train.lr': 0.1}
     """
+    try:
+        flat = flatten(parse_document(path, data))
+    except InvalidValueError as error:
+        raise DeclaredFileError(str(error)) from error
+    if "" in flat:
+        raise DeclaredFileError("it has an empty key")
+    return flat
+
+
+def parse_document(path: str, data: bytes) -> dict[str, PlainValue]:
+    """Read a file of keys and values as it is nested.
+
+    Args:
+        path: Its path, as in `parse_values`.
+        data: Its content.
+
+    Returns:
+        The document; an empty one has no keys.
+
+    Raises:
+        DeclaredFileError: As in `parse_values`.
+
+    Example:
+        >>> parse_document("params.json", b'{"train": {"lr": 0.1}}')
+        {'train': {'lr': 0.1}}
+    """
     suffix = posixpath.splitext(path)[1].lower()
     parse = _PARSERS.get(suffix)
     if parse is None:
@@ -149,17 +175,14 @@ def parse_values(path: str, data: bytes) -> dict[str, PlainValue]:
     if len(data) > max_bytes:
         raise DeclaredFileError(f"it has {len(data)} bytes, more than the {max_bytes} that are read")
     try:
-        values = parse(data)
-        if values is None:
-            return {}
-        if not isinstance(values, dict):
-            raise DeclaredFileError(f"it holds a {type(values).__name__}, not keys and values")
-        flat = flatten(values)
+        document = parse(data)
     except (InvalidValueError, InvalidJSONError) as error:
         raise DeclaredFileError(str(error)) from error
-    if "" in flat:
-        raise DeclaredFileError("it has an empty key")
-    return flat
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise DeclaredFileError(f"it holds a {type(document).__name__}, not keys and values")
+    return document
 
 
 def parse_metric_values(path: str, data: bytes) -> dict[str, int | float]:
