@@ -214,6 +214,7 @@ def transaction(repository: Repository, updates: Iterable[RefUpdate]) -> None:
     updates = list(updates)
     if not updates:
         return
+    loose_refs.sweep(repository)  # a lock of a killed process would make git wait, and then fail
     zero = repository.zero_id
     lines = [_transaction_line(check_ref(update.ref), update, zero) for update in updates]
     completed = repository.git.run(*_PATIENT, "update-ref", "--stdin", "-z", input=b"".join(lines), check=False)
