@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _random = random.SystemRandom()
 _N_NEW_FOLDER_TRIES = 100
+_MAX_SECONDS_DIGITS = 18  # what fits git's own 64 bits
 _N_WRITERS = 3
 
 
@@ -177,12 +178,13 @@ def read_object(repository: Repository, oid: str, kind: str) -> bytes:
     if store is not None:
         from dulwich.objects import ObjectID
 
-        with contextlib.suppress(KeyError, OSError, ValueError):
+        # Whatever is wrong with a loose file or a pack: git decides, and its message is the one to show.
+        with contextlib.suppress(Exception):
             type_number, data = store.get_raw(ObjectID(oid.encode()))
             if type_number == {"commit": 1, "tree": 2, "blob": 3}[kind]:
                 return data
     try:
-        return repository.git.run("cat-file", kind, oid).stdout
+        return repository.git.run("cat-file", kind, "--end-of-options", oid).stdout
     except GitError as error:
         raise ObjectMissingError(f"no {kind} {oid} in this repository: {error.message}") from error
 
@@ -230,7 +232,7 @@ def read_commit(repository: Repository, oid: str) -> CommitInfo:
     """
     header, _, message = read_object(repository, oid, "commit").decode("utf-8", "replace").partition("\n\n")
     tree, parents, author, seconds = "", [], "", 0
-    for line in header.splitlines():
+    for line in header.split("\n"):
         key, _, value = line.partition(" ")
         if key == "tree":
             tree = value
@@ -239,8 +241,14 @@ def read_commit(repository: Repository, oid: str) -> CommitInfo:
         elif key in {"author", "committer"}:
             who, _, when = value.rpartition("> ")
             author = author or f"{who}>"
-            seconds = int(when.split(" ")[0])
+            seconds = _parse_seconds(when)
     return CommitInfo(tree, tuple(parents), author, float(seconds), message.partition("\n")[0])
+
+
+def _parse_seconds(when: str) -> int:
+    """Return the seconds of ``<seconds> <zone>``; 0 where somebody's program wrote something else."""
+    seconds = when.partition(" ")[0]
+    return int(seconds) if seconds.isdecimal() and len(seconds) <= _MAX_SECONDS_DIGITS else 0
 
 
 def object_id(object_format: ObjectFormat, kind: bytes, data: bytes) -> str:

@@ -43,6 +43,8 @@ LOCAL_ENVIRONMENT = frozenset(
 # background thread, no index refresh written by a read, no tracing into our pipes, no replaced objects.
 FIXED_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
+    # A partial clone fetches absent objects on demand, with the command that its settings name.
+    "GIT_NO_LAZY_FETCH": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_LITERAL_PATHSPECS": "1",
@@ -60,7 +62,7 @@ SAFE_SETTINGS = (
     "protocol.ext.allow=never",
 )
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]+@")
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]+@")
 
 
 class GitError(GittrackError):

@@ -87,10 +87,15 @@ def strip_credentials(url: str) -> str:
         'https://example.org/team/project.git'
         >>> strip_credentials("git@example.org:team/project.git")
         'example.org:team/project.git'
+        >>> strip_credentials("codecommit::us-east-1://me@project")
+        'codecommit::us-east-1://project'
         >>> strip_credentials("/srv/git/project.git")
         '/srv/git/project.git'
     """
     url = "".join(char for char in url if char.isprintable())
+    helper, separator, address = url.partition("::")
+    if separator and helper.isalnum():  # a remote helper's; `ext::` is followed by a command, which may hold anything
+        return f"{helper}::{'' if helper == 'ext' else strip_credentials(address)}"
     if match := _URL.match(url):
         return match["scheme"] + match["rest"]
     if (match := _SCP.fullmatch(url)) and "/" not in url.partition(":")[0]:
