@@ -110,7 +110,11 @@ def _csv_cells(column: Column, values: list[object]) -> list[str]:
 def _csv_text(value: object) -> str:
     if value is MISSING:
         return ""
-    return repr(value) if type(value) in _NUMBERS else _json_text(value)
+    if type(value) in _NUMBERS:
+        return repr(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _json_text(value)
 
 
 def _quoted(fields: list[str]) -> list[str]:

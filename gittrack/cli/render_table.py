@@ -54,7 +54,7 @@ UNICODE: Final = Symbols(
     landed="✓",
     best={"max": "▲", "min": "▼"},
     arrows={"max": "↑", "min": "↓"},
-    statuses={"running": "●", "failed": "✗", "killed": "⊘", "stale": "?"},
+    statuses={"running": "●", "failed": "✗", "killed": "⊘", "stale": "?", "broken": "!"},
 )
 ASCII: Final = Symbols(
     branch="|- ",
@@ -65,7 +65,7 @@ ASCII: Final = Symbols(
     landed="+",
     best={"max": "^", "min": "v"},
     arrows={"max": "^", "min": "v"},
-    statuses={"running": ">", "failed": "x", "killed": "!", "stale": "?"},
+    statuses={"running": ">", "failed": "x", "killed": "!", "stale": "?", "broken": "!"},
 )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gittrack.cli.render_table import Look
     from gittrack.experiments.table import Table
 
-_STATUS_STYLES: Final = {"running": "yellow", "failed": "red", "killed": "magenta", "stale": "yellow"}
+_STATUS_STYLES: Final = {"running": "yellow", "failed": "red", "killed": "magenta", "stale": "yellow", "broken": "red"}
 _NARROWEST: Final = 16
 _MAX_REMOTE: Final = 16
 

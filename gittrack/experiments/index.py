@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "index.sqlite"
 VERSION = 1  # of what is kept; another one in the file means that it is made anew
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _BUSY_S = 0.1  # reading waits no longer for a process that writes
 _MAX_PICKED = 500  # above, one scan of the whole section is faster
 _SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
@@ -137,21 +138,17 @@ class Index:
         return None
 
     def _open(self, *, may_create: bool) -> sqlite3.Connection | None:
-        if self._connection is None:
-            exists = self.path.exists()
-            if not exists and not may_create:
-                return None
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                if version or self._connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise DamagedIndexError
-                if not may_create:
-                    return None
-                # Another process may do the same; the loser finds the tables made.
-                self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        return self._connection
+        if self._connection is not None or not (may_create or self.path.exists()):
+            return self._connection
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            _prepare(connection, may_create=may_create)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
 
     def _discard(self, _reason: Exception) -> None:
         """Remove a file that is of no use; the next write makes it anew."""
@@ -164,6 +161,20 @@ class Index:
     def _give_up(self) -> None:
         self.close()
         self._is_usable = False
+
+
+def _prepare(connection: sqlite3.Connection, *, may_create: bool) -> None:
+    """Make the tables of a new file.
+
+    Raises:
+        DamagedIndexError: The file is of another version, or new and not to be made.
+        sqlite3.Error: It is no database, or another process makes the tables at this moment.
+    """
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    if not may_create:
+        raise DamagedIndexError
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
 def _commit(summary: Summary) -> str:
@@ -215,12 +226,12 @@ def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summ
 
 
 def _row(connection: sqlite3.Connection, schemas: dict[str, int], summary: Summary) -> tuple[str, int, str]:
-    names = json.dumps([list(summary.metrics), list(summary.params)], separators=(",", ":"))
+    names = _encode([list(summary.metrics), list(summary.params)])
     if names not in schemas:
         number = connection.execute("INSERT INTO schemas (names) VALUES (?)", (names,)).lastrowid
         schemas[names] = number or 0
     values = [*summary.attributes, *summary.metrics.values(), *summary.params.values()]
-    return summary.commit, schemas[names], json.dumps(values, separators=(",", ":"))
+    return summary.commit, schemas[names], _encode(values)
 
 
 def _forget(connection: sqlite3.Connection, section: Section, keep: Collection[str]) -> None:

@@ -93,7 +93,7 @@ def summarise_meta(meta: Meta) -> tuple[Any, ...]:
 
 
 def _summary(commit: str, meta: GitObject | None, params: GitObject | None, metrics: GitObject | None) -> Summary:
-    from gittrack.experiments.format import FormatError, parse_meta, parse_metrics, parse_params
+    from gittrack.experiments.format import FormatError, parse_last_values, parse_meta, parse_params
 
     if meta is None:
         return _broken(commit, "its commit or its meta.json is not in this repository", is_final=False)
@@ -101,7 +101,7 @@ def _summary(commit: str, meta: GitObject | None, params: GitObject | None, metr
         return Summary(
             commit,
             summarise_meta(parse_meta(_content(meta))),
-            {name: summary.last for name, summary in parse_metrics(_content(metrics)).items()},
+            parse_last_values(_content(metrics)),
             parse_params(_content(params)),
         )
     except FormatError as error:

@@ -75,7 +75,7 @@ def read_rewrites(state_dir: str) -> dict[str, str]:
         try:
             with open(os.path.join(state_dir, name), encoding="ascii", errors="replace") as stream:  # noqa: PTH118, PTH123  the same
                 rewrites.update(parse_rewrites(stream.read()))
-        except FileNotFoundError:
+        except OSError:  # most often there is none
             continue
     return rewrites
 

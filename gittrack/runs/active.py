@@ -83,12 +83,13 @@ def _read(folder: RunFolder) -> ActiveRun | None:
     from gittrack.errors import GittrackError
     from gittrack.experiments.names import InvalidNameError, check_name
     from gittrack.runs.finish import merge_params
+    from gittrack.runs.journal import find_journals
     from gittrack.runs.journal_reader import merge_latest, read_latest
 
     try:
         meta = folder.read_meta()
         check_name(meta.name)
-        latest = merge_latest(read_latest(path) for path in sorted(folder.path.glob("journal*.jsonl")))
+        latest = merge_latest(read_latest(path) for path in find_journals(folder.path))
         is_alive = folder.is_alive()
     except (OSError, GittrackError, InvalidNameError):
         return None

@@ -49,6 +49,8 @@ def command(
     old, new = read_sides(repository, tuple(text for text in (a, b) if text is not None))
     if code:
         difference = diff_code(repository, old, new, colour=terminal.colour)
+        if not difference:
+            terminal.note(f"no difference in code between {old.label} and {new.label}")
         write_lines(terminal, difference.splitlines(), is_paged=True)
         return 0
     differences = diff_sides(old, new, include_same=include_same)

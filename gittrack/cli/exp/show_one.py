@@ -220,7 +220,8 @@ def _access(terminal: Terminal, experiment: _Experiment) -> Iterator[str]:
         yield ""
         yield terminal.style(f"git show {experiment.ref}:{FOLDER}/metrics.json", "dim")
         if experiment.record.meta.baseline:
-            yield terminal.style(f"git diff {experiment.record.meta.baseline[:_SHORT_ID]} {experiment.ref}", "dim")
+            baseline = experiment.record.meta.baseline[:_SHORT_ID]
+            yield terminal.style(f"git diff {baseline} {experiment.ref} -- ':!{FOLDER}'", "dim")
 
 
 def _document(experiment: _Experiment) -> dict[str, Any]:
