@@ -164,29 +164,26 @@ def write_commit(
 
 
 def read_object(repository: Repository, oid: str, kind: str) -> bytes:
-    """Return the content of one object, from loose files and packs.
+    """Return the content of one object, from loose files and packs; never what a damaged file holds instead.
 
     Args:
         repository: The repository.
-        oid: Its id in hex.
+        oid: Its whole id in hex.
         kind: ``blob``, ``tree`` or ``commit``.
 
     Raises:
-        ObjectMissingError: There is no such object of that kind.
+        ObjectMissingError: There is no such object of that kind, or it is damaged.
     """
-    store = _object_store(repository.common_dir, repository.object_format)
-    if store is not None:
-        from dulwich.objects import ObjectID
-
-        # Whatever is wrong with a loose file or a pack: git decides, and its message is the one to show.
-        with contextlib.suppress(Exception):
-            type_number, data = store.get_raw(ObjectID(oid.encode()))
-            if type_number == {"commit": 1, "tree": 2, "blob": 3}[kind]:
-                return data
+    data = _read_here(repository, oid, kind)
+    if data is not None:
+        return data
     try:
-        return repository.git.run("cat-file", kind, "--end-of-options", oid).stdout
+        data = repository.git.run("cat-file", kind, "--end-of-options", oid).stdout
     except GitError as error:
         raise ObjectMissingError(f"no {kind} {oid} in this repository: {error.message}") from error
+    if object_id(repository.object_format, kind.encode(), data) != oid:
+        raise ObjectMissingError(f"no {kind} {oid} in this repository: its file is damaged", hint="run 'git fsck'")
+    return data
 
 
 def read_tree(repository: Repository, oid: str) -> list[TreeEntry]:
@@ -320,6 +317,22 @@ def _open_new(path: Path) -> int:
         except FileNotFoundError:
             path.parent.mkdir(exist_ok=True)
     return os.open(path, flags, 0o444)
+
+
+def _read_here(repository: Repository, oid: str, kind: str) -> bytes | None:
+    """Return the content of an object without a process; None where git shall be asked."""
+    store = _object_store(repository.common_dir, repository.object_format)
+    if store is None:
+        return None
+    from dulwich.objects import ObjectID
+
+    # Whatever is wrong with a loose file or a pack: git decides, and its message is the one to show.
+    with contextlib.suppress(Exception):
+        data: bytes = store.get_raw(ObjectID(oid.encode()))[1]
+        # dulwich gives what is left of a truncated loose file; and the kind is a part of what is hashed.
+        if object_id(repository.object_format, kind.encode(), data) == oid:
+            return data
+    return None
 
 
 @lru_cache(maxsize=8)
