@@ -15,7 +15,7 @@ from gittrack.git.refs import RefChangedError, RefUpdate, create_ref, list_refs,
 from gittrack.git.state import read_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from gittrack.experiments.names import ExperimentRef
     from gittrack.git.repository import Repository
@@ -171,11 +171,11 @@ def trash_experiments(repository: Repository, tips: Iterable[Tip]) -> list[str]:
     Raises:
         RefChangedError: One of them changed meanwhile.
     """
-    now = int(time.time())
     updates: list[RefUpdate] = []
     kept: list[str] = []
+    trash = list_refs(repository, TRASH_NAMESPACE)
     for tip in tips:
-        ref = f"{TRASH_NAMESPACE}/{now}/{tip.experiment.baseline}/{tip.experiment.name}"
+        ref = _free_trash_ref(tip.experiment, trash)
         updates.append(RefUpdate(ref, tip.commit, None))
         updates.append(RefUpdate(tip.experiment.ref, None, tip.commit))
         kept.append(ref)
@@ -183,11 +183,30 @@ def trash_experiments(repository: Repository, tips: Iterable[Tip]) -> list[str]:
     return kept
 
 
+def copy_to_trash(repository: Repository, tips: Iterable[Tip]) -> None:
+    """Keep experiments that are about to go elsewhere, such as on a remote, in the local trash.
+
+    Args:
+        repository: The repository.
+        tips: The experiments, whose commits are here.
+    """
+    trash = list_refs(repository, TRASH_NAMESPACE)
+    transaction(repository, [RefUpdate(_free_trash_ref(tip.experiment, trash), tip.commit, None) for tip in tips])
+
+
+def _free_trash_ref(experiment: ExperimentRef, trash: Container[str]) -> str:
+    seconds = int(time.time())
+    while (ref := f"{TRASH_NAMESPACE}/{seconds}/{experiment.baseline}/{experiment.name}") in trash:
+        seconds += 1  # one of that name was removed within this second
+    return ref
+
+
 __all__ = [
     "ExperimentMissingError",
     "RefChangedError",
     "Tip",
     "advance_experiment",
+    "copy_to_trash",
     "create_experiment",
     "list_tips",
     "read_metas",
