@@ -91,6 +91,15 @@ class Index:
         if final:
             self._try(lambda connection: _save(connection, section, final, keep), may_create=True)
 
+    def prune(self, section: Section, keep: Collection[str]) -> int:
+        """Forget all commits but some, and return how many were forgotten; 0 where the file cannot be written now.
+
+        Args:
+            section: Which kind of commit.
+            keep: The ids of those that are still of use.
+        """
+        return self._try(lambda connection: _prune(connection, section, keep), may_create=False) or 0
+
     def load_facts(self, kind: str, keys: Collection[str]) -> dict[str, Any]:
         """Return the facts of a kind that are known, such as the commits behind tags.
 
@@ -240,6 +249,21 @@ def _forget(connection: sqlite3.Connection, section: Section, keep: Collection[s
     useless = [(commit,) for commit in known if commit not in keep]
     if len(useless) > max(_SPARE_ROWS, len(known) // 2):
         connection.executemany(f"DELETE FROM {section} WHERE commit_id = ?", useless)  # noqa: S608  the same
+
+
+def _prune(connection: sqlite3.Connection, section: Section, keep: Collection[str]) -> int:
+    known = connection.execute(f"SELECT commit_id FROM {section}").fetchall()  # noqa: S608  the same
+    useless = [row for row in known if row[0] not in keep]
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(f"DELETE FROM {section} WHERE commit_id = ?", useless)  # noqa: S608  the same
+        used = "SELECT schema FROM experiments UNION SELECT schema FROM baselines"
+        connection.execute(f"DELETE FROM schemas WHERE id NOT IN ({used})")  # noqa: S608  a literal
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+    return len(useless)
 
 
 def _load_facts(connection: sqlite3.Connection, kind: str, keys: Collection[str]) -> dict[str, Any]:

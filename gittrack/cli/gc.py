@@ -1,0 +1,79 @@
+"""`gittrack gc`: free the space of removed experiments."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from gittrack.cli.options import current_repository, current_terminal, documented
+from gittrack.experiments.gc import KEEP_DAYS, collect_garbage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gittrack.experiments.gc import Collected
+
+_DAY_S = 86_400
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+
+
+@documented(example="gittrack gc --dry-run\ngittrack gc --older-than 0 && git gc")
+@click.option(
+    "--older-than",
+    "days",
+    metavar="DAYS",
+    type=click.FloatRange(min=0),
+    default=KEEP_DAYS,
+    show_default=True,
+    help="Spare what was removed less than so many days ago.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
+def command(*, days: float, dry_run: bool) -> None:
+    """Free the space of removed experiments.
+
+    Experiments that have been in the trash for long enough are gone for good; git frees their space with its own next
+    'git gc'. Runs whose process died are recorded, and gittrack's own index and the refs are tidied up. Experiments
+    that are not in the trash are never touched.
+    """
+    from gittrack.runs.recovery import close_dead_runs
+
+    repository, terminal = current_repository(), current_terminal()
+    if not dry_run:
+        for record in close_dead_runs(repository):
+            terminal.echo(f"recorded {record.meta.name}, whose process had ended: {record.meta.status}")
+    collected = collect_garbage(repository, before_s=time.time() - days * _DAY_S, dry_run=dry_run)
+    for line in _lines(collected, dry_run=dry_run):
+        terminal.echo(line)
+
+
+def _lines(collected: Collected, *, dry_run: bool) -> Iterator[str]:
+    verb = "would remove" if dry_run else "removed"
+    for one in collected.discarded:
+        experiment = one.tip.experiment
+        yield f"{verb} {experiment.name}@{experiment.baseline[:8]} ({one.tip.commit[:8]})"
+    if collected.discarded and collected.size_bytes is not None:
+        yield f"{_size(collected.size_bytes)} on disk are for git to free: git gc"
+    if collected.n_forgotten:
+        yield f"index entries forgotten: {collected.n_forgotten}"
+    if collected.n_packed:
+        yield f"refs packed: {collected.n_packed}"
+    if collected.n_kept:
+        yield f"still in the trash: {collected.n_kept}"
+    if not any((collected.discarded, collected.n_forgotten, collected.n_packed, collected.n_kept)):
+        yield "nothing to do"
+
+
+def _size(n_bytes: int) -> str:
+    """Return a size as people read it.
+
+    Example:
+        >>> _size(1023), _size(1536)
+        ('1023 bytes', '1.5 KiB')
+    """
+    size, unit = float(n_bytes), 0
+    while size >= _STEP and unit < len(_UNITS) - 1:
+        size, unit = size / _STEP, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{n_bytes} bytes"
