@@ -1,7 +1,8 @@
 """`gittrack exp show --csv`, whole processes, beside the plumbing that reads the same refs and files.
 
 Run it as `.venv/bin/python benchmarks/bench_show.py --sizes 1000 10000`. Repositories are made in a temporary folder by
-`git fast-import`, in the real format: 20 params and 10 metrics each, 100 experiments per baseline. Up to 1,000 are timed both as loose objects, as runs leave them, and packed, as `git gc` does; more only packed.
+`git fast-import`, in the real format: 20 params and 10 metrics each, 100 experiments per baseline. Up to 1,000 are
+timed both as loose objects, as runs leave them, and packed, as `git gc` does; more only packed.
 
 Limits stand beside each figure. First the design's: with a cold index twice the plumbing and its parsing; with a warm
 one twice `for-each-ref` and what it takes to start (Python, and 90 ms for the program). Then, for 1,000 experiments,
