@@ -15,7 +15,7 @@ from gittrack.git.packed_refs import create_refs
 from gittrack.git.refs import RefChangedError, RefUpdate, list_refs, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from gittrack.experiments.route import Route
     from gittrack.git.ancestry import Ancestry
@@ -80,6 +80,7 @@ def adopt(
     repository: Repository,
     route: Route,
     *,
+    seen: Mapping[str, str],
     only: Collection[ExperimentRef] | None = None,
     may_rename: bool = True,
 ) -> Adoption:
@@ -88,6 +89,7 @@ def adopt(
     Args:
         repository: The repository.
         route: The way to the remote.
+        seen: The tracking refs of the remote, with their commits.
         only: The experiments in question; all by default.
         may_rename: Whether a local experiment may give up its name to another one that is published; else both stay
             where they are.
@@ -98,7 +100,7 @@ def adopt(
     from gittrack.experiments.arrived import check_commits
 
     result = Adoption([], [], [], [], [])
-    arrivals = _list_arrivals(repository, route, only, result)
+    arrivals = _list_arrivals(repository, route, seen, only, result)
     checked = check_commits(repository, [arrival.theirs for arrival in arrivals]) if arrivals else {}
     sound = []
     for arrival in arrivals:
@@ -127,13 +129,17 @@ def join(first: Adoption, second: Adoption) -> Adoption:
 
 
 def _list_arrivals(
-    repository: Repository, route: Route, only: Collection[ExperimentRef] | None, result: Adoption
+    repository: Repository,
+    route: Route,
+    seen: Mapping[str, str],
+    only: Collection[ExperimentRef] | None,
+    result: Adoption,
 ) -> list[_Arrival]:
     """Return what differs from the local experiments; what was removed here, and has not changed since, does not."""
     local = list_refs(repository, NAMESPACE)
     removed = {(*ref.rsplit("/", 2)[1:], oid) for ref, oid in list_refs(repository, TRASH_NAMESPACE).items()}
     arrivals = []
-    for ref, oid in list_refs(repository, route.tracking).items():
+    for ref, oid in seen.items():
         experiment = route.parse_tracking(ref)
         if experiment is None:
             if only is None:

@@ -128,7 +128,8 @@ def push(
         from gittrack.experiments.adoption import adopt
 
         fetch_refs(repository, remote, [route.fetch_refspec], access=access)
-        outcome = adopt(repository, route, only=clashes, may_rename=may_rename)
+        seen = list_refs(repository, route.tracking)
+        outcome = adopt(repository, route, seen=seen, only=clashes, may_rename=may_rename)
         sent.merged.extend(outcome.merged)
         sent.renamed.extend(outcome.renamed)
         if outcome.refused:

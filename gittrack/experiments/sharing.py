@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gittrack.experiments import adoption
 from gittrack.experiments.names import check_name
 from gittrack.experiments.route import find_route
 from gittrack.git.refs import list_refs
 from gittrack.git.transfer import QUIET, fetch_refs, list_remote_refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from gittrack.experiments.adoption import Adoption
     from gittrack.experiments.names import ExperimentRef
     from gittrack.experiments.route import Route
     from gittrack.git.repository import Repository
@@ -57,21 +57,12 @@ def fetch(
         GitError: The transfer failed; what had arrived stays, and the next fetch continues.
         ExperimentMissingError: The remote has no experiment of a name.
     """
-    route = find_route(repository, remote)
-    before = list_refs(repository, route.tracking)
-    refspecs = _named_refspecs(repository, route, names, access) if names else [route.fetch_refspec]
-    fetch_refs(repository, remote, refspecs, prune=prune and not names, access=access)
-    after = list_refs(repository, route.tracking)
-    return Fetched(
-        new=_parse(route, after.keys() - before.keys()),
-        moved=_parse(route, (ref for ref in after.keys() & before.keys() if after[ref] != before[ref])),
-        gone=_parse(route, before.keys() - after.keys()),
-    )
+    return _fetch(repository, find_route(repository, remote), names, prune=prune, access=access)[0]
 
 
 def pull(
     repository: Repository, remote: str, *, names: Sequence[str] = (), access: Access = QUIET
-) -> tuple[Fetched, adoption.Adoption]:
+) -> tuple[Fetched, Adoption]:
     """Fetch the experiments of a remote, and take them up; see `adopt`.
 
     Args:
@@ -84,18 +75,21 @@ def pull(
         GitError: The transfer failed; what had arrived stays, and the next pull continues.
         ExperimentMissingError: The remote has no experiment of a name.
     """
-    fetched = fetch(repository, remote, names=names, access=access)
-    result = adopt(repository, remote, names=names)
+    route = find_route(repository, remote)
+    # What takes up experiments is loaded while git fetches: on two cores that costs no time.
+    fetched, seen = _fetch(repository, route, names, access=access, meanwhile=_load_adoption)
+    from gittrack.experiments import adoption
+
+    result = adoption.adopt(repository, route, seen=seen, only=_called(route, seen, names))
     missing = [refused.missing for refused in result.refused if refused.missing]
     if missing:  # left out by a partial clone, in an earlier and plain `git fetch`
         fetch_refs(repository, remote, missing, access=access)
-        result = adoption.join(result, adopt(repository, remote, names=names))
+        again = adoption.adopt(repository, route, seen=seen, only=_called(route, seen, names))
+        result = adoption.join(result, again)
     return fetched, result
 
 
-def adopt(
-    repository: Repository, remote: str, *, names: Sequence[str] = (), may_rename: bool = True
-) -> adoption.Adoption:
+def adopt(repository: Repository, remote: str, *, names: Sequence[str] = (), may_rename: bool = True) -> Adoption:
     """Take up what was last seen on a remote: create, advance, merge; takes no network.
 
     Args:
@@ -107,12 +101,45 @@ def adopt(
     Raises:
         GittrackError: git or the disk refused a change; what was taken up until then stays.
     """
+    from gittrack.experiments import adoption
+
     route = find_route(repository, remote)
-    only = None
-    if names:
-        seen = _parse(route, list_refs(repository, route.tracking))
-        only = {experiment for experiment in seen if any(_is_called(experiment, name) for name in names)}
-    return adoption.adopt(repository, route, only=only, may_rename=may_rename)
+    seen = list_refs(repository, route.tracking)
+    return adoption.adopt(repository, route, seen=seen, only=_called(route, seen, names), may_rename=may_rename)
+
+
+def _fetch(
+    repository: Repository,
+    route: Route,
+    names: Sequence[str],
+    *,
+    prune: bool = False,
+    access: Access,
+    meanwhile: Callable[[], object] | None = None,
+) -> tuple[Fetched, dict[str, str]]:
+    """Fetch, and return what changed and all that is seen on the remote now."""
+    before = list_refs(repository, route.tracking)
+    refspecs = _named_refspecs(repository, route, names, access) if names else [route.fetch_refspec]
+    fetch_refs(repository, route.remote, refspecs, prune=prune and not names, access=access, meanwhile=meanwhile)
+    after = list_refs(repository, route.tracking)
+    changes = Fetched(
+        new=_parse(route, after.keys() - before.keys()),
+        moved=_parse(route, (ref for ref in after.keys() & before.keys() if after[ref] != before[ref])),
+        gone=_parse(route, before.keys() - after.keys()),
+    )
+    return changes, after
+
+
+def _load_adoption() -> None:
+    import gittrack.experiments.adoption
+    import gittrack.experiments.arrived  # noqa: F401  that is the purpose
+
+
+def _called(route: Route, seen: Iterable[str], names: Sequence[str]) -> set[ExperimentRef] | None:
+    """Return the experiments of some names; None, for all, when there are no names."""
+    if not names:
+        return None
+    return {experiment for experiment in _parse(route, seen) if any(_is_called(experiment, name) for name in names)}
 
 
 def _named_refspecs(repository: Repository, route: Route, names: Sequence[str], access: Access) -> list[str]:

@@ -45,12 +45,12 @@ def create_refs(repository: Repository, refs: Mapping[str, str], *, namespace: s
     create = _create_packed if repository.ref_format == "files" and len(refs) > _MANY else _create_loose
     for _ in range(_N_TRIES):
         present = refs.keys() & list_refs(repository, namespace).keys()
-        if create(repository, {ref: oid for ref, oid in refs.items() if ref not in present}):
+        if create(repository, {ref: oid for ref, oid in refs.items() if ref not in present}, namespace):
             return present
     raise RefExistsError(f"refs below '{namespace}' change faster than they can be created")
 
 
-def _create_loose(repository: Repository, refs: Mapping[str, str]) -> bool:
+def _create_loose(repository: Repository, refs: Mapping[str, str], _namespace: str) -> bool:
     try:
         transaction(repository, [RefUpdate(ref, oid, None) for ref, oid in refs.items()])
     except RefExistsError:
@@ -58,8 +58,8 @@ def _create_loose(repository: Repository, refs: Mapping[str, str]) -> bool:
     return True
 
 
-def _create_packed(repository: Repository, refs: Mapping[str, str]) -> bool:
-    """Add lines to ``packed-refs``; False when the file changed before it was locked."""
+def _create_packed(repository: Repository, refs: Mapping[str, str], namespace: str) -> bool:
+    """Add lines to ``packed-refs``; False when that, or a loose ref of one of the names, came meanwhile."""
     path = repository.common_dir / "packed-refs"
     before = _state(path)
     try:
@@ -67,7 +67,7 @@ def _create_packed(repository: Repository, refs: Mapping[str, str]) -> bool:
     except FileNotFoundError:
         content = _HEADER
     with loose_refs.hold(repository, path.name, _insert(content, refs)) as publish:
-        if _state(path) != before or any((repository.common_dir / ref).exists() for ref in refs):
+        if _state(path) != before or not refs.keys().isdisjoint(list_refs(repository, namespace)):
             return False
         publish()
     return True

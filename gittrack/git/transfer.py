@@ -81,7 +81,13 @@ class Push(NamedTuple):
 
 
 def fetch_refs(
-    repository: Repository, remote: str, refspecs: Sequence[str], *, prune: bool = False, access: Access = QUIET
+    repository: Repository,
+    remote: str,
+    refspecs: Sequence[str],
+    *,
+    prune: bool = False,
+    access: Access = QUIET,
+    meanwhile: Callable[[], object] | None = None,
 ) -> None:
     """Fetch refs into the namespace that the refspecs name; FETCH_HEAD, tags and branches stay as they are.
 
@@ -91,13 +97,14 @@ def fetch_refs(
         refspecs: What to fetch, such as ``+refs/a/*:refs/b/*``, or object ids.
         prune: Whether refs that the remote no longer has are removed on the receiving side of the refspecs.
         access: How git may talk to the person.
+        meanwhile: Something to do while git works.
 
     Raises:
         GitError: The transfer failed; refs that had arrived stay, and the next call continues.
     """
     loudness = "--progress" if access.on_progress else "--quiet"
     arguments = [*_FETCH, "--prune" if prune else "--no-prune", loudness, "--stdin", "--", remote]
-    completed = _run(repository, arguments, access, "".join(f"{refspec}\n" for refspec in refspecs))
+    completed = _run(repository, arguments, access, "".join(f"{refspec}\n" for refspec in refspecs), meanwhile)
     if completed.returncode:
         raise failure(("fetch",), completed)
 
@@ -163,7 +170,13 @@ def list_remote_refs(
     return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines)}
 
 
-def _run(repository: Repository, arguments: Sequence[str], access: Access, text: str | None = None) -> Completed:
+def _run(
+    repository: Repository,
+    arguments: Sequence[str],
+    access: Access,
+    text: str | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Completed:
     process = repository.git.popen(
         *arguments,
         stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
@@ -178,6 +191,8 @@ def _run(repository: Repository, arguments: Sequence[str], access: Access, text:
     try:
         if process.stdin is not None:
             _feed(process.stdin, text or "")
+        if meanwhile is not None:
+            meanwhile()
         stdout = process.stdout.read()
         process.wait()
     except BaseException:
