@@ -18,6 +18,7 @@ from gittrack.errors import GittrackError
 from gittrack.experiments.landed import changes_between
 from gittrack.git.process import GitError
 from gittrack.git.scratch import scratch_folder
+from gittrack.git.work_tree import find_behind_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,13 +93,16 @@ def prepare_checkout(repository: Repository, target: str, head_sha: str | None) 
     root = repository.require_work_tree()
     with scratch_folder(repository) as folder:
         private = _PrivateIndex(repository, folder / "index")
-        tracked = private.take_up_changes(root)
+        private.take_up_changes(root)
+        tracked = set(private.list_entries())
         new = [path for path in private.list_tree(target) if path not in tracked]
-        obstacles = [obstacle for path in new if (obstacle := _find_obstacle(root, path, tracked)) is not None]
+        standing = {path: _find_standing(root, path) for path in new}
+        obstacles = [found for path, found in standing.items() if found not in {None, path, *tracked}]
+        obstacles += [f"{path}/" for path in new if standing[path] is None and _holds_others(root, path, tracked)]
         if obstacles:
             listed = ", ".join(f"'{path}'" for path in dict.fromkeys(obstacles))
             raise CheckoutError(f"in the way, and not tracked by git: {listed}", hint="move it away first")
-        private.add(path for path in new if _is_file(root / path))
+        private.add(path for path in new if standing[path] == path)
         current = private.write_tree()
         wanted = changes_between(repository, current, target)
         changes = {path: change for path, change in wanted.items() if change.mode != _SUBMODULE}
@@ -132,16 +136,16 @@ class _PrivateIndex:
         if original.exists():
             shutil.copy2(original, path)  # with its times, by which git finds the entries it cannot trust
 
-    def take_up_changes(self, root: Path) -> set[str]:
-        """Take up what the tracked files hold now, and return all tracked paths, also those that are gone."""
-        entries = self._read_entries()
+    def take_up_changes(self, root: Path) -> None:
+        """Take up what the tracked files hold now; those that are gone are removed."""
         # Files that git was told to pass over are not passed over where they could be lost.
-        hidden = [path for path, tag in entries.items() if tag == _SKIPPED and _mode(root / path) is not None]
-        self._update(hidden, "--no-skip-worktree")
+        skipped = [path for path, tag in self.list_entries().items() if tag == _SKIPPED]
+        self._update([path for path in skipped if _mode(root / path) is not None], "--no-skip-worktree")
         self._run("update-index", "-q", "--really-refresh", check=False)
         changed = self._run("diff-files", "-z", "--name-only", "--ignore-submodules=dirty").split("\0")[:-1]
-        self.add(dict.fromkeys(changed))
-        return set(entries)
+        gone = find_behind_links(root, changed)
+        self._update(gone, "--force-remove")
+        self.add(dict.fromkeys(path for path in changed if path not in set(gone)))
 
     def add(self, paths: Iterable[str]) -> None:
         """Take up files as they are now; those that are gone are removed."""
@@ -155,7 +159,8 @@ class _PrivateIndex:
         """Return the tree of what was taken up."""
         return self._run("write-tree").strip()
 
-    def _read_entries(self) -> dict[str, str]:
+    def list_entries(self) -> dict[str, str]:
+        """Return all paths with the letter that ``git ls-files -t`` gives them."""
         entries = self._run("ls-files", "-t", "-z").split("\0")[:-1]
         return {path: tag for tag, _, path in (entry.partition(" ") for entry in entries)}
 
@@ -168,25 +173,24 @@ class _PrivateIndex:
         return os.fsdecode(self._git.run(*_SETTINGS, *args, check=check, env=self._env).stdout)
 
 
-def _find_obstacle(root: Path, path: str, tracked: set[str]) -> str | None:
-    """Return what stands where a new file shall be and would be lost, or None."""
+def _find_standing(root: Path, path: str) -> str | None:
+    """Return the path if something is there, or the parent in whose place something else than a folder is."""
     parts = path.split("/")
-    for depth in range(1, len(parts)):
-        parent = "/".join(parts[:depth])
-        mode = _mode(root / parent)
+    for depth in range(1, len(parts) + 1):
+        part = "/".join(parts[:depth])
+        mode = _mode(root / part)
         if mode is None:
             return None
         if not stat.S_ISDIR(mode):
-            return None if parent in tracked else parent
-    if not stat.S_ISDIR(_mode(root / path) or 0):
-        return None
+            return part
+    return None
+
+
+def _holds_others(root: Path, path: str, tracked: set[str]) -> bool:
+    """Return whether a path is a folder with files that are not tracked."""
     inside = (Path(folder, name) for folder, folders, names in os.walk(root / path) for name in (*folders, *names))
     files = (one.relative_to(root).as_posix() for one in inside if one.is_symlink() or not one.is_dir())
-    return f"{path}/" if any(name not in tracked for name in files) else None
-
-
-def _is_file(path: Path) -> bool:
-    return not stat.S_ISDIR(_mode(path) or stat.S_IFDIR)
+    return any(name not in tracked for name in files)
 
 
 def _mode(path: Path) -> int | None:

@@ -16,6 +16,7 @@ from gittrack.config import SnapshotLimits
 from gittrack.git.objects import read_object
 from gittrack.git.process import GitError
 from gittrack.git.scratch import scratch_folder
+from gittrack.git.work_tree import find_behind_links
 from gittrack.secrets import looks_like_secret_file
 
 if TYPE_CHECKING:
@@ -226,7 +227,10 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
 
 
 def _update_index(repository: Repository, env: dict[str, str], paths: list[str]) -> None:
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    gone = dict.fromkeys(find_behind_links(repository.require_work_tree(), paths))
     durable = _DURABLE_AT_ONCE if len(paths) >= _N_WORTH_BATCHING else _DURABLE
-    arguments = ("-c", "core.splitIndex=false", "update-index", "--add", "--remove", "-z", "--stdin")
-    repository.git.run(*durable, *arguments, input=names, env=env)
+    for names, options in ((list(gone), ["--force-remove"]), (paths, ["--add", "--remove"])):
+        listed = b"".join(os.fsencode(path) + b"\0" for path in names if options[0] != "--add" or path not in gone)
+        if listed:
+            arguments = ("-c", "core.splitIndex=false", "update-index", *options, "-z", "--stdin")
+            repository.git.run(*durable, *arguments, input=listed, env=env)

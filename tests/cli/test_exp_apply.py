@@ -130,6 +130,17 @@ def test_what_an_experiment_holds_needs_no_force(repo: Path, gittrack: Gittrack)
     assert experiments(repo) == ["a", "b"]
 
 
+def test_a_folder_that_became_a_link(repo: Path, gittrack: Gittrack) -> None:
+    """Its files are gone, and the link is there, in the experiment and after it was applied."""
+    (repo / "elsewhere").mkdir()
+    (repo / "model").rename(repo / "elsewhere" / "model")
+    (repo / "model").symlink_to("elsewhere/model")
+    wanted = work_tree(repo)
+    save(gittrack, repo, "moved")
+    gittrack("exp", "apply", "moved", cwd=repo)
+    assert work_tree(repo) == wanted
+
+
 def test_a_dry_run_changes_nothing(repo: Path, gittrack: Gittrack) -> None:
     """It lists the files with git's letters, and neither records nor writes anything."""
     change_everything(repo)
