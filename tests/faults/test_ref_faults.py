@@ -25,34 +25,14 @@ from gittrack.git.refs import (
     transaction,
     update_ref,
 )
-from tests.support.git_repository import find_locks, fsck, run_git
+from tests.support.git_repository import find_locks, fsck, looping, run_git
 from tests.support.ref_writer import COUNTER, WHO, chain_length, finish, start_writers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gittrack.git.repository import Repository
-
-
-@contextmanager
-def looping(folder: Path, *commands: Sequence[str], pause_s: float = 0.0) -> Iterator[None]:
-    """Run git commands round and round, in a thread, while something else happens; they may fail."""
-    stop = threading.Event()
-
-    def loop() -> None:
-        while not stop.is_set():
-            for command in commands:
-                subprocess.run(["git", *command], cwd=folder, capture_output=True, check=False)
-            stop.wait(pause_s)
-
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def start_counter(repository: Repository) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gittrack.git.repository import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from gittrack.git.repository import ObjectFormat
 
 
@@ -81,3 +85,29 @@ def find_locks(repository: Repository) -> list[Path]:
 def fsck(folder: Path) -> str:
     """Check every object of a repository strictly, and return what git complains of: nothing but loose ends."""
     return run_git("fsck", "--strict", "--full", "--no-dangling", "--no-progress", cwd=folder)
+
+
+@contextmanager
+def looping(folder: Path, *commands: Sequence[str], pause_s: float = 0.0) -> Iterator[None]:
+    """Run git commands round and round, in a thread, while something else happens; they may fail.
+
+    Args:
+        folder: The repository.
+        commands: The arguments of each.
+        pause_s: How long to wait after each round.
+    """
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            for command in commands:
+                subprocess.run(["git", *command], cwd=folder, capture_output=True, check=False)
+            stop.wait(pause_s)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
