@@ -66,13 +66,14 @@ class Checkout(NamedTuple):
         """Change the work tree.
 
         Raises:
-            CheckoutError: Something is in the way, or git refuses the tree; nothing was changed.
+            CheckoutError: A file was changed meanwhile or git refuses the tree, and nothing was changed; or files could
+                not be written, as on a full disk, and some were changed.
         """
         env = {"GIT_INDEX_FILE": str(self.index_path)}
         try:
             self.repository.git.run(*_SETTINGS, "read-tree", "-m", "-u", self.current, self.target, env=env)
         except GitError as error:
-            raise CheckoutError(f"git refuses to change the workspace: {error.message}") from error
+            raise CheckoutError(f"the workspace cannot be changed: {error.message}") from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments import store
-from gittrack.experiments.checkout import prepare_checkout
+from gittrack.experiments.checkout import CheckoutError, prepare_checkout
 from gittrack.experiments.code import write_code_tree
 from gittrack.experiments.landed import changes_between
 from gittrack.experiments.names import MAX_NAME_LENGTH, ExperimentRef
@@ -87,8 +87,17 @@ def apply_experiment(
             saved, is_new = _save(repository, context, head, tip.experiment.name)
             applied = applied._replace(saved=saved.experiment, is_new=is_new)
             _require_recorded(repository, checkout, uncommitted, saved.commit)
-        checkout.run()
+        _run(checkout, applied)
     return applied
+
+
+def _run(checkout: Checkout, applied: Applied) -> None:
+    try:
+        checkout.run()
+    except CheckoutError as error:
+        if applied.saved is not None:
+            error.hint = f"the workspace as it was is the experiment '{applied.saved.name}'"
+        raise
 
 
 def _save(repository: Repository, context: RunContext, head: Head, name: str) -> tuple[store.Tip, bool]:
@@ -111,7 +120,9 @@ def _find_recorded(repository: Repository, head: Head) -> store.Tip | None:
     """Return an experiment of HEAD whose code is the workspace as it is."""
     tree = take_snapshot(repository, head.sha).tree
     metas = store.read_metas(repository, store.list_tips(repository, _folder_of(repository, head)))
-    return next((tip for tip, meta in metas.items() if meta.code_tree == tree and meta.status != "running"), None)
+    same = (tip for tip, meta in metas.items() if meta.code_tree == tree and meta.status != "running")
+    # What a description says is believed only after a look at the commit.
+    return next((tip for tip in same if not changes_between(repository, tree, tip.commit)), None)
 
 
 def _folder_of(repository: Repository, head: Head) -> str:

@@ -99,6 +99,9 @@ def import_runs(
 
 
 def _import(repository: Repository, head: Head, folder: RunFolder, known: dict[str, str], *, dry_run: bool) -> Import:
+    links = [path.name for path in folder.path.iterdir() if path.is_symlink()]
+    if links:  # a folder from somewhere else must not make us record, and later share, a file of this machine
+        raise GittrackError(f"it holds a symbolic link: {links[0]!r}")
     lock = folder.lock()
     try:
         if not _is_ended(folder, lock):

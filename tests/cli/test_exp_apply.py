@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gittrack.cli.entry import run
+from gittrack.experiments.checkout import Checkout, CheckoutError
+from tests.support.experiments import add_experiment
 from tests.support.git_repository import fsck, make_repository, open_repository, run_git
 from tests.support.untouched import own_state, stash_something, work_tree
 
@@ -128,6 +131,34 @@ def test_what_an_experiment_holds_needs_no_force(repo: Path, gittrack: Gittrack)
     assert lines[0].startswith("the workspace was recorded as a; to go back: gittrack exp apply a@")
     assert (repo / "train.py").read_text(encoding="utf-8") == "print('b')\n"
     assert experiments(repo) == ["a", "b"]
+
+
+def test_a_description_that_lies_is_not_believed(repo: Path, git: Git, gittrack: Gittrack) -> None:
+    """An experiment that only claims to hold the workspace does not keep it from being recorded."""
+    (repo / "train.py").write_text("print('theirs')\n", encoding="utf-8")
+    save(gittrack, repo, "theirs")
+    (repo / "mine.py").write_text("mine\n", encoding="utf-8")
+    gittrack("exp", "save", "-n", "mine", cwd=repo)
+    head = git("rev-parse", "HEAD")
+    tree = json.loads(git("show", f"refs/gittrack/exps/{head}/mine:.gittrack/meta.json"))["code_tree"]
+    git("update-ref", "-d", f"refs/gittrack/exps/{head}/mine")
+    add_experiment(open_repository(repo), "liar", code_tree=tree)
+    gittrack("exp", "apply", "theirs", cwd=repo)
+    assert experiments(repo) == ["before-theirs", "liar", "theirs"]
+
+
+def test_a_failure_says_where_the_workspace_is(repo: Path, gittrack: Gittrack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When files cannot be written after the workspace was recorded."""
+    (repo / "train.py").write_text("print('theirs')\n", encoding="utf-8")
+    save(gittrack, repo, "theirs")
+    (repo / "mine.py").write_text("mine\n", encoding="utf-8")
+
+    def fail(_: Checkout) -> None:
+        raise CheckoutError("the workspace cannot be changed: no space left on device")
+
+    monkeypatch.setattr(Checkout, "run", fail)
+    lines = gittrack("exp", "apply", "theirs", cwd=repo, code=1)
+    assert lines[1] == "hint: the workspace as it was is the experiment 'before-theirs'"
 
 
 def test_a_folder_that_became_a_link(repo: Path, gittrack: Gittrack) -> None:

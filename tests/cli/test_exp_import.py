@@ -145,6 +145,17 @@ def test_a_damaged_folder_does_not_stop_the_others(repo_dir: Path, jobs: Path, g
     assert sorted((jobs / "gittrack-runs").iterdir()) == [first, second]
 
 
+def test_a_link_in_a_folder_is_not_followed(repo_dir: Path, tmp_path: Path, jobs: Path, gittrack: Gittrack) -> None:
+    """A folder that came with a repository cannot make a file of this machine part of an experiment."""
+    secret = tmp_path / "id_rsa"
+    secret.write_text("PRIVATE KEY\n", encoding="utf-8")
+    for folder in (jobs / "gittrack-runs").iterdir():
+        (folder / "log.txt").symlink_to(secret)
+    lines = gittrack("exp", "import", str(jobs), cwd=repo_dir, code=1)
+    assert len([line for line in lines if "symbolic link: 'log.txt'" in line]) == 3
+    assert metas(repo_dir) == {}
+
+
 def test_nothing_to_import(repo_dir: Path, tmp_path: Path, gittrack: Gittrack) -> None:
     """A place without runs is a wrong call."""
     assert "no runs in 'gittrack-runs'" in gittrack("exp", "import", cwd=repo_dir, code=2)[0]

@@ -54,7 +54,7 @@ def command(*, paths: Sequence[Path], dry_run: bool, keep: bool) -> int:
 def _default_places(repository: Repository) -> list[Path]:
     from gittrack.runs.folder import OUTSIDE_RUNS
 
-    places = {Path.cwd(), repository.work_tree or Path.cwd()}
+    places = dict.fromkeys((Path.cwd(), repository.work_tree or Path.cwd()))
     present = [place / OUTSIDE_RUNS for place in places if (place / OUTSIDE_RUNS).is_dir()]
     return present or [Path(OUTSIDE_RUNS)]
 
