@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
+from gittrack.experiments.format import format_time
 from gittrack.experiments.gc import KEEP_DAYS, collect_garbage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gittrack.experiments.gc import Collected
+    from gittrack.experiments.format import format_time
+from gittrack.experiments.gc import Collected
 
 _DAY_S = 86_400
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -31,7 +34,8 @@ _STEP = 1024
     help="Spare what was removed less than so many days ago.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
-def command(*, days: float, dry_run: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, days: float, dry_run: bool, as_json: bool) -> None:
     """Free the space of removed experiments.
 
     Experiments that have been in the trash for long enough are gone for good; git frees their space with its own next
@@ -43,10 +47,32 @@ def command(*, days: float, dry_run: bool) -> None:
     repository, terminal = current_repository(), current_terminal()
     if not dry_run:
         for record in close_dead_runs(repository):
-            terminal.echo(f"recorded {record.meta.name}, whose process had ended: {record.meta.status}")
+            terminal.note(f"recorded {record.meta.name}, whose process had ended: {record.meta.status}")
     collected = collect_garbage(repository, before_s=time.time() - days * _DAY_S, dry_run=dry_run)
+    if as_json:
+        terminal.echo(json.dumps(_document(collected), indent=1))
+        return
     for line in _lines(collected, dry_run=dry_run):
         terminal.echo(line)
+
+
+def _document(collected: Collected) -> dict[str, Any]:
+    removed = [
+        {
+            "name": one.tip.experiment.name,
+            "baseline": one.tip.experiment.baseline,
+            "commit": one.tip.commit,
+            "removed": format_time(one.removed),
+        }
+        for one in collected.discarded
+    ]
+    return {
+        "discarded": removed,
+        "still_in_trash": collected.n_kept,
+        "bytes_for_git_to_free": collected.size_bytes,
+        "index_entries_forgotten": collected.n_forgotten,
+        "refs_packed": collected.n_packed,
+    }
 
 
 def _lines(collected: Collected, *, dry_run: bool) -> Iterator[str]:

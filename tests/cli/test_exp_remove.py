@@ -128,3 +128,29 @@ def test_on_a_remote(repo: Path, tmp_path: Path, git: Git, gittrack: Gittrack) -
     gittrack("exp", "remove", "--restore", "b", cwd=repo)
     assert names(repo) == ["a", "b", "c"]
     assert "fetch origin" in gittrack("exp", "remove", "--remote", "origin", "a", cwd=repo, code=1)[1]
+
+
+def test_a_bare_repository(repo: Path, tmp_path: Path, git: Git, gittrack: Gittrack) -> None:
+    """Rename, branch, remove, restore and gc need no files, so they work where a team's experiments lie."""
+    bare = tmp_path / "bare.git"
+    git("clone", "-q", "--mirror", str(repo), str(bare))
+    gittrack("exp", "rename", "a", "first", cwd=bare)
+    gittrack("exp", "branch", "first", "topic", cwd=bare)
+    gittrack("exp", "remove", "b", "c", cwd=bare)
+    gittrack("exp", "remove", "--restore", "c", cwd=bare)
+    gittrack("gc", "--older-than", "0", cwd=bare)
+    assert (names(bare), names(bare, "trash")) == (["c", "first"], [])
+    assert run_git("rev-parse", "topic^", cwd=bare) == git("rev-parse", "HEAD")
+
+
+def test_experiments_before_the_first_commit(tmp_path: Path, gittrack: Gittrack) -> None:
+    """Zeros in place of a baseline are written and understood."""
+    folder = tmp_path / "unborn"
+    folder.mkdir()
+    run_git("init", "-q", cwd=folder)
+    (folder / "train.py").write_text("first\n", encoding="utf-8")
+    gittrack("exp", "save", "-n", "first", cwd=folder)
+    gittrack("exp", "rename", "first", "other", cwd=folder)
+    lines = gittrack("exp", "remove", "other", cwd=folder)
+    gittrack(*lines[1].partition("gittrack ")[2].split(), cwd=folder)
+    assert names(folder) == ["other"]

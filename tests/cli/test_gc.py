@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,16 @@ def test_a_dry_run_says_the_same_and_does_nothing(repo: Path, git: Git, gittrack
     assert git("for-each-ref") == refs
     wet = gittrack("gc", cwd=repo)
     assert [line.replace("would remove", "removed") for line in dry] == wet
+
+
+def test_json(repo: Path, git: Git, gittrack: Gittrack) -> None:
+    """Everything that is said, for programs."""
+    said = json.loads("\n".join(gittrack("gc", "--json", cwd=repo)))
+    (old,) = said.pop("discarded")
+    assert (old["name"], old["baseline"]) == ("old", git("rev-parse", "HEAD"))
+    assert old["removed"].endswith(".000000Z")
+    assert said.pop("bytes_for_git_to_free") > 0
+    assert said == {"still_in_trash": 1, "index_entries_forgotten": 0, "refs_packed": 0}
 
 
 def test_all_of_the_trash(repo: Path, git: Git, gittrack: Gittrack) -> None:
