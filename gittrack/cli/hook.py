@@ -55,7 +55,7 @@ def _run(name: str, arguments: Sequence[str], stdin: BinaryIO, environ: Mapping[
     if name == "post-rewrite":
         return _keep_rewrites(stdin, environ)
     if name in {"post-merge", "post-checkout"}:
-        return _announce(environ)
+        return _announce(name, environ)
     sys.stderr.write(f"{_USAGE}\n")
     return 2
 
@@ -71,8 +71,8 @@ def _keep_rewrites(stdin: BinaryIO, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _announce(environ: Mapping[str, str]) -> int:
-    """Say which experiments arrived from remotes since the last time."""
+def _announce(name: str, environ: Mapping[str, str]) -> int:
+    """Say which experiments arrived from remotes since the last time; after a merge, take them up."""
     from gittrack.experiments.arrivals import (
         Announced,
         fetch_state,
@@ -90,11 +90,16 @@ def _announce(environ: Mapping[str, str]) -> int:
     before = read_announced(location.state_dir)
     if before is not None and before.fetched == fetched:
         return 0
-    present = remote_experiments(_remote_refs(environ))
+    refs = _remote_refs(environ)
+    present = remote_experiments(refs)
     line = render_arrivals(present - (before.experiments if before else frozenset()))
     if line:
         _say(line)
     write_announced(location.state_dir, Announced(fetched, present))
+    if name == "post-merge":
+        from gittrack.cli.hook_post_merge import take_up
+
+        take_up(refs, environ)
     return 0
 
 
