@@ -15,8 +15,7 @@ from gittrack.experiments.gc import KEEP_DAYS, collect_garbage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gittrack.experiments.format import format_time
-from gittrack.experiments.gc import Collected
+    from gittrack.experiments.gc import Collected
 
 _DAY_S = 86_400
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
