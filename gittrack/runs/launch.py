@@ -17,7 +17,7 @@ from gittrack.errors import GittrackError
 from gittrack.experiments.overrides import apply_overrides
 from gittrack.git.repository import Repository
 from gittrack.git.snapshot import take_snapshot
-from gittrack.git.work_tree import read_file
+from gittrack.git.work_tree import find_behind_links, read_file
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
 from gittrack.runs.finish import Outcome
 from gittrack.runs.folder import RecordedTip
@@ -240,11 +240,12 @@ class _LogWriter:
 def _copy(source: IO[bytes] | None, sink: IO[bytes], log: _LogWriter) -> None:
     if source is None:  # pragma: no cover  both are pipes
         return
-    while chunk := os.read(source.fileno(), _CHUNK_BYTES):
-        log.write(chunk)
-        with contextlib.suppress(OSError, ValueError):  # a closed terminal does not end the command
-            sink.write(chunk)
-            sink.flush()
+    with source:
+        while chunk := os.read(source.fileno(), _CHUNK_BYTES):
+            log.write(chunk)
+            with contextlib.suppress(OSError, ValueError):  # a closed terminal does not end the command
+                sink.write(chunk)
+                sink.flush()
 
 
 def _override(root: Path, overrides: Sequence[Override]) -> None:
@@ -254,10 +255,10 @@ def _override(root: Path, overrides: Sequence[Override]) -> None:
         by_file.setdefault(override.file, []).append(override)
     for path, changes in by_file.items():
         data = read_file(root, path)
-        text = apply_overrides("" if data is None else data.decode("utf-8"), path, changes)
         target = root / path
-        if target.is_symlink():
-            raise GittrackError(f"'{path}' is a symbolic link: its params are not edited")
+        if data is None and (os.path.lexists(target) or find_behind_links(root, [path])):
+            raise GittrackError(f"'{path}' is a link, behind one, too large or no file: its params are not edited")
+        text = apply_overrides("" if data is None else data.decode("utf-8"), path, changes)
         temporary = target.with_name(f".{target.name}.gittrack-{os.getpid()}")
         temporary.write_text(text, encoding="utf-8", newline="")
         if target.exists():
