@@ -15,7 +15,7 @@ from gittrack.experiments.labels import SHORT_ID, describe_baseline, read_names
 from gittrack.experiments.names import NAMESPACE, REMOTES_NAMESPACE, ExperimentRef, parse_ref
 from gittrack.experiments.rows import Row, Rows
 from gittrack.experiments.summaries import ATTRIBUTES, read_summaries
-from gittrack.experiments.table import MISSING, Column, Table
+from gittrack.experiments.table import MISSING, Column, Table, param_order
 from gittrack.git.refs import list_refs
 from gittrack.git.rewrites import follow_rewrites, read_rewrites
 from gittrack.git.state import read_head
@@ -136,7 +136,7 @@ class _Names(NamedTuple):
         for source in sources:
             metrics.update(source.metrics)
             params.update(source.params)
-        return cls(sorted(metrics), sorted(params))
+        return cls(sorted(metrics), sorted(params, key=param_order))
 
 
 def _members(tips: dict[ExperimentRef, str], live: Sequence[Live], baselines: Collection[str] | None) -> Iterator[Row]:

@@ -272,6 +272,19 @@ class Table:
         return index
 
 
+def param_order(name: str) -> tuple[bool, str]:
+    """Return the place of a param among others: by name, and what only a declared file says (``file:key``) last.
+
+    Args:
+        name: A param's name.
+
+    Example:
+        >>> sorted(["params.yaml:lr", "file:lr", "lr", "seed"], key=param_order)
+        ['lr', 'seed', 'file:lr', 'params.yaml:lr']
+    """
+    return ":" in name, name
+
+
 def is_constant(values: Sequence[object]) -> bool:
     """Return whether all cells hold one value; NaN equals NaN, and a missing cell differs from every value.
 

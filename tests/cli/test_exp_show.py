@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +25,14 @@ if TYPE_CHECKING:
 
     Gittrack = Callable[..., list[str]]
 
+LIVE_SCRIPT = """
+import gittrack
+with gittrack.Run("live", params={"lr": 0.1}) as run:
+    run.log_param("late", 1)
+    for step in range(4):
+        run.log_metric("loss", 1 / (step + 1), step)
+    input()
+"""
 SERIES = {f"metric{i}": Series([0, 1, 2], [1.0, 2.0, 3.0], [1.0, float("nan"), 3.0]) for i in range(8)}
 
 
@@ -124,6 +135,38 @@ def test_a_run_without_a_commit_is_shown_live(
     assert "loss" in "\n".join(gittrack("exp", "show", "quick-fox", cwd=repo_dir))
     journal.close()
     lock.release()
+
+
+def test_a_real_run_is_shown_with_what_it_has_logged(
+    repository: Repository, repo_dir: Path, gittrack: Gittrack
+) -> None:
+    """From another process, over the commit of its start: params, metrics and the series so far."""
+
+    def row() -> dict[str, str]:
+        lines = gittrack("exp", "show", "--csv", cwd=repo_dir)
+        return next((row for row in csv.DictReader(lines) if row["experiment"] == "live"), {})
+
+    assert repository.work_tree == repo_dir
+    (repo_dir / "params.yaml").write_text("seed: 7\nlr: 0.5\n", encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-c", LIVE_SCRIPT], cwd=repo_dir, stdin=subprocess.PIPE) as script:
+        try:
+            deadline_s = time.monotonic() + 20
+            while not (row().get("rev") and row().get("loss") and row().get("seed")):
+                assert time.monotonic() < deadline_s, row()
+                time.sleep(0.05)
+            live = row()
+            full = json.loads("".join(gittrack("exp", "show", "live", "--json", cwd=repo_dir)))
+            drawn = "\n".join(gittrack("exp", "show", "live", cwd=repo_dir))
+        finally:
+            script.communicate(b"end\n")
+    assert (live["status"], live["loss"]) == ("running", "0.25")
+    assert (live["lr"], live["file:lr"], live["late"], live["seed"]) == ("0.1", "0.5", "1", "7")
+    assert list(live)[-5:] == ["late", "lr", "seed", "train.lr", "file:lr"]
+    assert full["params"] == {"file:lr": 0.5, "late": 1, "lr": 0.1, "seed": 7}
+    assert full["series"]["loss"]["values"] == [1.0, 0.5, 1 / 3, 0.25]
+    assert "── live 0.25" in drawn
+    ended = row()
+    assert (ended["status"], ended["loss"]) == ("completed", "0.25")
 
 
 def test_a_dead_run_is_closed_by_the_next_command(

@@ -16,6 +16,7 @@ from gittrack.experiments.format import FOLDER, Record, render_meta
 from gittrack.experiments.resolve import resolve
 from gittrack.experiments.series import parse_series, summarise
 from gittrack.experiments.store import ExperimentMissingError, read_record
+from gittrack.experiments.table import param_order
 from gittrack.runs.active import list_active
 from gittrack.values import load_json
 
@@ -134,7 +135,7 @@ def _sections(experiment: _Experiment, precision: int) -> Iterator[Section]:
     yield Section("", tuple(_about(meta)))
     yield Section("code", tuple(_code(experiment)))
     yield Section("environment", tuple(_environment(record)))
-    yield Section("params", tuple(sorted(record.params.items())))
+    yield Section("params", tuple((name, record.params[name]) for name in sorted(record.params, key=param_order)))
     yield Section("metrics", tuple(_metrics(record, precision)))
 
 
