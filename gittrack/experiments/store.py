@@ -84,14 +84,10 @@ def write_record(
         The commit's id.
     """
     batch = objects.ObjectBatch(repository)
-    files = [
-        objects.TreeEntry(name.encode(), _FILE_MODE, batch.add_blob(data))
-        for name, data in fmt.render_files(record).items()
-    ]
-    folder = objects.TreeEntry(fmt.FOLDER.encode(), _FOLDER_MODE, batch.add_tree(files))
-    code = [entry for entry in objects.read_tree(repository, code_tree) if entry.name != folder.name]
-    tree = batch.add_tree([*code, folder])
-    commit = batch.add_commit(tree, parents, message, author or read_identity(repository))
+    files = {name.encode(): batch.add_blob(data) for name, data in fmt.render_files(record).items()}
+    entries = [objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in files.items()]
+    entries += [entry for parent in parents for entry in _unknown_files(repository, parent) if entry.name not in files]
+    commit = _add_commit(repository, batch, entries, code_tree, parents, message, author)
     batch.write()
     return commit
 
@@ -146,23 +142,58 @@ def read_metas(repository: Repository, tips: Sequence[Tip]) -> dict[Tip, fmt.Met
     return metas
 
 
-def rewrite_meta(repository: Repository, tip: Tip, record: fmt.Record, message: str) -> str:
-    """Give an experiment a further commit whose description differs, and return it.
+def rewrite_meta(repository: Repository, tip: Tip, meta: fmt.Meta, message: str) -> str:
+    """Give an experiment a further commit whose description differs, and return it; all its other files stay.
 
     Args:
         repository: The repository.
-        tip: The experiment and the commit that ``record`` was read from.
-        record: The record with its changed description.
+        tip: The experiment and the commit whose description is changed.
+        meta: The new description.
         message: The commit message.
 
     Raises:
         RefChangedError: Somebody else moved it meanwhile.
     """
-    raw = objects.read_object(repository, tip.commit, "commit")
-    tree = raw[5 : 5 + repository.id_length].decode()
-    commit = write_record(repository, record, code_tree=tree, parents=[tip.commit], message=message)
+    batch = objects.ObjectBatch(repository)
+    described = objects.TreeEntry(fmt.META_FILE.encode(), _FILE_MODE, batch.add_blob(fmt.render_meta(meta)))
+    tree = objects.read_commit(repository, tip.commit).tree
+    others = [entry for entry in _folder_entries(repository, tree) if entry.name != described.name]
+    commit = _add_commit(repository, batch, [*others, described], tree, [tip.commit], message)
+    batch.write()
     advance_experiment(repository, tip.experiment, commit, tip.commit)
     return commit
+
+
+def _add_commit(
+    repository: Repository,
+    batch: objects.ObjectBatch,
+    files: Iterable[objects.TreeEntry],
+    code_tree: str,
+    parents: Sequence[str],
+    message: str,
+    author: Identity | None = None,
+) -> str:
+    """Add the folder of an experiment's files, the code with it in place, and the commit."""
+    folder = objects.TreeEntry(fmt.FOLDER.encode(), _FOLDER_MODE, batch.add_tree(files))
+    code = [entry for entry in objects.read_tree(repository, code_tree) if entry.name != folder.name]
+    return batch.add_commit(batch.add_tree([*code, folder]), parents, message, author or read_identity(repository))
+
+
+def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:
+    """Return what an experiment's folder holds that this version does not write: it is somebody's, and stays."""
+    known = {name.encode() for name in _READ_FILES}
+    try:
+        entries = _folder_entries(repository, objects.read_commit(repository, commit).tree)
+    except objects.ObjectMissingError:  # the baseline of a shallow or partial clone
+        return []
+    return [entry for entry in entries if entry.name not in known]
+
+
+def _folder_entries(repository: Repository, tree: str) -> list[objects.TreeEntry]:
+    for entry in objects.read_tree(repository, tree):
+        if entry.name == fmt.FOLDER.encode() and entry.mode == _FOLDER_MODE:
+            return objects.read_tree(repository, entry.oid)
+    return []
 
 
 def trash_experiments(repository: Repository, tips: Iterable[Tip]) -> list[str]:

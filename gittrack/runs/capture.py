@@ -184,7 +184,7 @@ def _mark_landed(repository: Repository, baseline: str, sha: str) -> list[Captur
             record = replace(record, meta=replace(record.meta, landed=(*record.meta.landed, sha)))
             try:
                 message = f"gittrack: {record.meta.name} landed in {sha[:12]}"
-                commit = store.rewrite_meta(repository, tip, record, message)
+                commit = store.rewrite_meta(repository, tip, record.meta, message)
             except RefChangedError:  # somebody edits it at this moment; the next commit marks it
                 continue
             marked.append(Captured(tip.experiment, commit, record))

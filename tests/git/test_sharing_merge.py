@@ -43,7 +43,7 @@ def edit(repository: Repository, name: str, **changes: Any) -> str:
     commit = read_ref(repository, experiment.ref) or ""
     record = store.read_record(repository, commit)
     record = replace(record, meta=replace(record.meta, **changes))
-    return store.rewrite_meta(repository, store.Tip(experiment, commit), record, "Edit")
+    return store.rewrite_meta(repository, store.Tip(experiment, commit), record.meta, "Edit")
 
 
 def tip(repository: Repository, name: str) -> str:
