@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gittrack.experiments import format as fmt
 from gittrack.experiments import store
+from gittrack.experiments.format import FormatError
 from gittrack.experiments.names import ExperimentRef
-from gittrack.git import objects
-from gittrack.git.batch import read_one
 from gittrack.git.refs import RefUpdate, transaction
-from gittrack.git.state import read_identity
 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository
-
-_FILE_MODE = 0o100644
 
 
 def rename_experiment(repository: Repository, tip: store.Tip, name: str) -> store.Tip:
@@ -33,26 +28,10 @@ def rename_experiment(repository: Repository, tip: store.Tip, name: str) -> stor
         FormatError: Its description is damaged.
     """
     renamed = ExperimentRef(tip.experiment.baseline, name)
-    commit = _write_renamed(repository, tip, name)
+    meta = store.read_metas(repository, [tip]).get(tip)
+    if meta is None:
+        raise FormatError(f"the description of '{tip.experiment.name}' is damaged or from a newer gittrack")
+    message = f"gittrack: {tip.experiment.name} renamed to {name}"
+    commit = store.write_meta(repository, tip.commit, replace(meta, name=name), message)
     transaction(repository, [RefUpdate(renamed.ref, commit, None), RefUpdate(tip.experiment.ref, None, tip.commit)])
     return store.Tip(renamed, commit)
-
-
-def _write_renamed(repository: Repository, tip: store.Tip, name: str) -> str:
-    """Write an experiment's next commit, with another name in ``meta.json`` and all other files as they are."""
-    spec = f"{tip.commit}:{fmt.FOLDER}"
-    blob = read_one(repository, f"{spec}/{fmt.META_FILE}", max_bytes=fmt.MAX_FILE_BYTES)
-    folder = read_one(repository, spec)
-    if blob is None or blob.data is None or folder is None:
-        raise fmt.FormatError("no meta.json: not the commit of an experiment")
-    meta = fmt.render_meta(fmt.replace(fmt.parse_meta(blob.data), name=name))
-    batch = objects.ObjectBatch(repository)
-    file = objects.TreeEntry(fmt.META_FILE.encode(), _FILE_MODE, batch.add_blob(meta))
-    files = [entry for entry in objects.read_tree(repository, folder.oid) if entry.name != file.name]
-    described = objects.TreeEntry(fmt.FOLDER.encode(), stat.S_IFDIR, batch.add_tree([*files, file]))
-    code = objects.read_tree(repository, objects.read_commit(repository, tip.commit).tree)
-    tree = batch.add_tree([*(entry for entry in code if entry.name != described.name), described])
-    message = f"gittrack: {tip.experiment.name} renamed to {name}"
-    commit = batch.add_commit(tree, [tip.commit], message, read_identity(repository))
-    batch.write()
-    return commit

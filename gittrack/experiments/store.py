@@ -154,13 +154,26 @@ def rewrite_meta(repository: Repository, tip: Tip, meta: fmt.Meta, message: str)
     Raises:
         RefChangedError: Somebody else moved it meanwhile.
     """
+    commit = write_meta(repository, tip.commit, meta, message)
+    advance_experiment(repository, tip.experiment, commit, tip.commit)
+    return commit
+
+
+def write_meta(repository: Repository, previous: str, meta: fmt.Meta, message: str) -> str:
+    """Write the further commit of `rewrite_meta`, without moving a ref; durable when this returns.
+
+    Args:
+        repository: The repository.
+        previous: The commit whose description is changed.
+        meta: The new description.
+        message: The commit message.
+    """
     batch = objects.ObjectBatch(repository)
     described = objects.TreeEntry(fmt.META_FILE.encode(), _FILE_MODE, batch.add_blob(fmt.render_meta(meta)))
-    tree = objects.read_commit(repository, tip.commit).tree
+    tree = objects.read_commit(repository, previous).tree
     others = [entry for entry in _folder_entries(repository, tree) if entry.name != described.name]
-    commit = _add_commit(repository, batch, [*others, described], tree, [tip.commit], message)
+    commit = _add_commit(repository, batch, [*others, described], tree, [previous], message)
     batch.write()
-    advance_experiment(repository, tip.experiment, commit, tip.commit)
     return commit
 
 
@@ -245,5 +258,6 @@ __all__ = [
     "read_tip",
     "rewrite_meta",
     "trash_experiments",
+    "write_meta",
     "write_record",
 ]
