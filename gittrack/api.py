@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gittrack.experiments.format import Record
 
 _N_LEFT_OUT_SHOWN = 3
+_VARIABLES = (RUN_VARIABLE, NAME_VARIABLE, BASELINE_VARIABLE)
 
 
 class Run(_Run):  # noqa: D101  the next line
@@ -39,7 +40,6 @@ class Run(_Run):  # noqa: D101  the next line
         quiet: bool = False,
     ) -> None:
         self._quiet = quiet
-        self._outer: dict[str, str | None] = {}
         super().__init__(
             name,
             group=group,
@@ -50,7 +50,8 @@ class Run(_Run):  # noqa: D101  the next line
             durability=durability,
             context=RunContext(_environment(), _command_line(), Path.cwd()),
         )
-        self._export()
+        if self.id is not None:
+            _exports.add(self)
 
     def end(self, status: Literal["completed", "failed", "killed"] = "completed", message: str | None = None) -> None:
         """End the run and record it in git; a second call does nothing.
@@ -67,26 +68,43 @@ class Run(_Run):  # noqa: D101  the next line
         is_first = self.status == "running"
         super().end(status, message)
         if is_first:
-            self._restore()
+            _exports.discard(self)
             record, commit = self.record, self.commit
             if record is not None and commit is not None and not self._quiet:
                 sys.stderr.write(_last_line(record, commit) + "\n")
 
-    def _export(self) -> None:
-        """Let child processes join the run."""
-        if self.id is None:
-            return
-        exported = {RUN_VARIABLE: self.id, NAME_VARIABLE: self.name, BASELINE_VARIABLE: self.baseline or ""}
-        self._outer = {variable: os.environ.get(variable) for variable in exported}
-        os.environ.update(exported)
 
-    def _restore(self) -> None:
-        for variable, value in self._outer.items():
+class _Exports:
+    """The variables by which child processes join a run: always those of the newest run that is open here."""
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._outer: dict[str, str | None] = {}
+
+    def add(self, run: Run) -> None:
+        if not self._runs:
+            self._outer = {name: os.environ.get(name) for name in _VARIABLES}
+        self._runs.append(run)
+        self._update()
+
+    def discard(self, run: Run) -> None:
+        if run in self._runs:
+            self._runs.remove(run)
+            self._update()
+
+    def _update(self) -> None:
+        values: dict[str, str | None] = self._outer
+        if self._runs:
+            run = self._runs[-1]
+            values = {RUN_VARIABLE: run.id, NAME_VARIABLE: run.name, BASELINE_VARIABLE: run.baseline or ""}
+        for name, value in values.items():
             if value is None:
-                os.environ.pop(variable, None)
+                os.environ.pop(name, None)
             else:
-                os.environ[variable] = value
-        self._outer = {}
+                os.environ[name] = value
+
+
+_exports = _Exports()
 
 
 def _environment() -> dict[str, str]:

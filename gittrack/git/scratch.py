@@ -27,7 +27,7 @@ def scratch_folder(repository: Repository) -> Iterator[Path]:
     Args:
         repository: The repository.
     """
-    folder = _root(repository) / f"{socket.gethostname()}~{os.getpid()}~{_random.getrandbits(48):012x}"
+    folder = _root(repository) / new_folder_name()
     folder.mkdir(parents=True, mode=0o700)
     try:
         yield folder
@@ -40,10 +40,24 @@ def sweep_scratch(repository: Repository) -> int:
     n_removed = 0
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(_root(repository)):
-            if _is_dead(entry):
+            if is_abandoned(entry):
                 shutil.rmtree(entry.path, ignore_errors=True)
                 n_removed += 1
     return n_removed
+
+
+def new_folder_name() -> str:
+    """Return a name that no other folder has and that tells whose it is."""
+    return f"{socket.gethostname()}~{os.getpid()}~{_random.getrandbits(48):012x}"
+
+
+def is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Return whether the process that named a folder by `new_folder_name` is gone."""
+    host, _, rest = entry.name.partition("~")
+    pid = rest.partition("~")[0]
+    if host == socket.gethostname() and pid.isdigit():
+        return not is_alive(int(pid))
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S
 
 
 def is_alive(pid: int) -> bool:
@@ -59,11 +73,3 @@ def is_alive(pid: int) -> bool:
 
 def _root(repository: Repository) -> Path:
     return repository.state_dir / "tmp"
-
-
-def _is_dead(entry: os.DirEntry[str]) -> bool:
-    host, _, rest = entry.name.partition("~")
-    pid = rest.partition("~")[0]
-    if host == socket.gethostname() and pid.isdigit():
-        return not is_alive(int(pid))
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S

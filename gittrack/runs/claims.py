@@ -80,6 +80,9 @@ def _claim(repository: Repository, baseline: str, name: str, run_id: str) -> boo
         return _is_abandoned(repository, path) and _claim(repository, baseline, name, run_id)
     try:
         os.write(descriptor, run_id.encode())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
     return True

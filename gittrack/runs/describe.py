@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 from dataclasses import replace
@@ -86,7 +85,6 @@ def describe_process(context: RunContext, *, name: str, run_id: str, source: Sou
         started=time.time(),
         host=socket.gethostname(),
         command=tuple(mask_secrets(list(context.argv))),
-        environment={"pid": os.getpid()},
     )
 
 

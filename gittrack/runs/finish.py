@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -48,6 +49,15 @@ class Outcome(NamedTuple):
     peak_memory_bytes: int | None = None
 
 
+def parse_outcome(data: PlainValue) -> Outcome | None:
+    """Return how a run ended, from what was written at its end; None when that says nothing."""
+    if not isinstance(data, dict) or data.get("status") not in get_args(Status):
+        return None
+    kinds = {"status": str, "message": str, "ended": float, "exit_code": int, "peak_memory_bytes": int}
+    known: dict[str, Any] = {key: data[key] for key, kind in kinds.items() if isinstance(data.get(key), kind)}
+    return Outcome(**known)
+
+
 def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | None = None) -> Record:
     """Return the record of a run from its description and all that was logged.
 
@@ -57,14 +67,16 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
         outcome: How the run ended; by default as its journal says, and ``killed`` when that says nothing.
     """
     told = _Told(contents)
-    outcome = outcome or told.outcome or Outcome("killed", KILLED_MESSAGE, told.last_time)
-    ended = outcome.ended or told.last_time or meta.started
+    # A script may give its points any times; those ahead of the clock say nothing of the end.
+    last_time = min(told.last_time, time.time())
+    outcome = outcome or told.outcome or Outcome("killed", KILLED_MESSAGE, last_time)
+    ended = max(outcome.ended or last_time, meta.started)
     meta = replace(
         meta,
         status=outcome.status,
         message=outcome.message or meta.message,
         ended=ended,
-        duration_s=(meta.duration_s or 0.0) + max(0.0, round(ended - meta.started, 6)),
+        duration_s=(meta.duration_s or 0.0) + round(ended - meta.started, 6),
         exit_code=outcome.exit_code,
         peak_memory_bytes=outcome.peak_memory_bytes,
         tags={**meta.tags, **told.tags},
@@ -248,9 +260,8 @@ class _Told:
             self.description = None if data is None else str(data)
         elif kind == "requirements":
             self.requirements = str(data).encode()
-        elif kind == "end" and isinstance(data, dict) and data.get("status") in get_args(Status):
-            known = {key: value for key, value in data.items() if key in Outcome._fields}
-            self.outcome = Outcome(**known)
+        elif kind == "end":
+            self.outcome = parse_outcome(data)
 
 
 def single_value(value: float) -> MetricSummary:

@@ -3,40 +3,50 @@
 ```
 runs/<run id>/
   meta.json       the description so far (the format of an experiment's meta.json)
+  pid             the run's process
+  outcome         room for how the run ended, which is written even when the disk is full
   tip             the experiment's commit, and the tree of the code, once they are recorded
   run.journal     the metrics, and run.events all else; a process that joined adds joined-<pid>-<id>.journal
   log.txt         the output of the command, when gittrack runs one
   lock            held by the run's process as long as it lives
 ```
 
-A folder appears under its final name only when its lock is held, so a folder without a holder is a dead run.
+A folder appears under its final name only when its lock is held, so a folder without a holder is a dead run. Names
+that begin with a dot are of folders that come into being or are being removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.errors import GittrackError
 from gittrack.experiments.format import parse_meta, render_meta
 from gittrack.runs.journal import find_journals
 from gittrack.runs.journal_reader import merge_journals, read_journal
 from gittrack.runs.locks import FileLock, is_locked
+from gittrack.values import dump_json, load_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gittrack.experiments.format import Meta
     from gittrack.runs.journal_reader import JournalContents
+    from gittrack.values import PlainValue
 
 RUNS = "runs"
 OUTSIDE_RUNS = "gittrack-runs"  # beside the script, when there is no repository to keep the run in
-_META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", "log.txt"
-_random = random.SystemRandom()
-
-
 NO_COMMIT = "-"
+_META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", "log.txt"
+_PID, _OUTCOME = "pid", "outcome"
+_OUTCOME_BYTES = 4096
+_HALF_MADE_FOR_S = 60.0  # a folder is made or removed within milliseconds
+_random = random.SystemRandom()
 
 
 class RecordedTip(NamedTuple):
@@ -117,6 +127,32 @@ class RunFolder:
         """Remember what of the run is in git."""
         _replace(self.path / _TIP, " ".join(tip).encode())
 
+    def read_pid(self) -> int | None:
+        """Return the id of the run's process."""
+        try:
+            return int((self.path / _PID).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def read_outcome(self) -> PlainValue:
+        """Return how the run ended, where its journal could not take that; None when nothing is known."""
+        try:
+            return load_json((self.path / _OUTCOME).read_bytes().strip() or b"null")
+        except (OSError, GittrackError):
+            return None
+
+    def write_outcome(self, outcome: Mapping[str, PlainValue]) -> None:
+        """Keep how the run ended in room that was taken at the start, for a disk that is full.
+
+        Args:
+            outcome: The fields of an ``Outcome``; a long message is cut.
+        """
+        message = outcome.get("message")
+        short = message[: _OUTCOME_BYTES // 8] if isinstance(message, str) else None
+        data = dump_json({**outcome, "message": short}).encode()
+        with (self.path / _OUTCOME).open("r+b") as file:
+            file.write(data[:_OUTCOME_BYTES].ljust(_OUTCOME_BYTES))
+
     def read_journals(self) -> JournalContents:
         """Return everything that the run's processes logged, ordered by time."""
         return merge_journals(read_journal(path) for path in find_journals(self.path))
@@ -145,13 +181,20 @@ def create_folder(root: Path, meta: Meta) -> tuple[RunFolder, FileLock]:
     """
     root.mkdir(parents=True, exist_ok=True)
     nascent = RunFolder(root / f".new-{meta.id}")
-    nascent.path.mkdir()
+    final = RunFolder(root / meta.id)
     lock = nascent.lock()
-    lock.acquire()
-    nascent.write_meta(meta)
-    final = root / meta.id
-    nascent.path.replace(final)
-    return RunFolder(final), lock
+    try:
+        nascent.path.mkdir()
+        lock.acquire()
+        nascent.write_meta(meta)
+        (nascent.path / _PID).write_text(str(os.getpid()), encoding="ascii")
+        (nascent.path / _OUTCOME).write_bytes(b" " * _OUTCOME_BYTES)
+        nascent.path.replace(final.path)
+    except BaseException:
+        lock.release()
+        shutil.rmtree(nascent.path, ignore_errors=True)
+        raise
+    return final, lock
 
 
 def list_folders(root: Path) -> list[RunFolder]:
@@ -163,7 +206,20 @@ def list_folders(root: Path) -> list[RunFolder]:
     return [RunFolder(root / name) for name in names]
 
 
+def sweep_half_made(root: Path) -> None:
+    """Remove what processes that were killed left of folders that they were making or removing."""
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
+        for entry in entries:
+            is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _HALF_MADE_FOR_S
+            if entry.name.startswith((".new-", ".done-")) and is_old:
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+
 def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -15,10 +15,11 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments.overrides import apply_overrides
-from gittrack.git.repository import Repository
-from gittrack.git.snapshot import take_snapshot
+from gittrack.git.state import read_head
+from gittrack.git.throw_away import throw_away_worktree
 from gittrack.git.work_tree import find_behind_links, read_file
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
+from gittrack.runs.describe import snapshot_code
 from gittrack.runs.finish import Outcome
 from gittrack.runs.folder import RecordedTip
 from gittrack.runs.opening import open_run
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.format import Record
     from gittrack.experiments.overrides import Override
+    from gittrack.git.repository import Repository
+    from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.opening import OpenedRun
@@ -103,19 +106,23 @@ def run_command(
         CommandError: There is no such program, or it cannot be executed.
         GittrackError: The params cannot be set, or the workspace cannot be recorded.
     """
+    head = read_head(repository)
     if plan.in_place:
         _override(repository.require_work_tree(), plan.overrides)
-        return _run_recorded(repository, context, command, plan, output)
-    with _throw_away_worktree(repository, plan.links) as worktree:
+        return _run_recorded(repository, head, context, command, plan, output)
+    if head.sha is None:
+        raise GittrackError("a throw-away worktree needs a first commit", hint="commit something, or use --in-place")
+    with throw_away_worktree(repository, head.sha, snapshot_code(repository, head).tree) as worktree:
         root = worktree.require_work_tree()
+        _link(repository.require_work_tree(), root, plan.links)
         _override(root, plan.overrides)
         folder = root / _relative_folder(repository, context.directory)
         folder.mkdir(parents=True, exist_ok=True)
-        return _run_recorded(worktree, context._replace(directory=folder), command, plan, output)
+        return _run_recorded(worktree, head, context._replace(directory=folder), command, plan, output)
 
 
 def _run_recorded(
-    repository: Repository, context: RunContext, command: Sequence[str], plan: Plan, output: Output
+    repository: Repository, head: Head, context: RunContext, command: Sequence[str], plan: Plan, output: Output
 ) -> Launched:
     opened = open_run(
         context._replace(argv=tuple(command)),
@@ -125,6 +132,7 @@ def _run_recorded(
         durability="buffered",
         source="command",
         repository=repository,
+        head=head,
     )
     if plan.message is not None:
         opened.journal.event("description", plan.message)
@@ -144,7 +152,7 @@ def _run_recorded(
             opened.close(Outcome("failed", f"{command[0]}: {error.strerror}", time.time(), _COMMAND_NOT_FOUND))
         raise CommandError(f"cannot run '{command[0]}': {error.strerror}") from error
     if not plan.in_place:
-        _keep_outputs(repository, opened)
+        _keep_outputs(repository, head, opened)
     return _close(opened, _outcome(code), code)
 
 
@@ -266,32 +274,15 @@ def _override(root: Path, overrides: Sequence[Override]) -> None:
         temporary.replace(target)
 
 
-@contextlib.contextmanager
-def _throw_away_worktree(repository: Repository, links: Sequence[str]) -> Iterator[Repository]:
-    """Yield a linked worktree that holds the workspace as it is now; it is gone afterwards."""
-    root = repository.require_work_tree()
-    head = repository.git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
-    if head.returncode:
-        raise GittrackError("a throw-away worktree needs a first commit", hint="commit something, or use --in-place")
-    snapshot = take_snapshot(repository, head.stdout.decode().strip())
-    folder = repository.state_dir / "worktrees" / f"{os.getpid()}-{time.time_ns():x}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    repository.git.run("worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(folder), "HEAD")
-    try:
-        worktree = Repository.discover(folder, {k: v for k, v in repository.environ.items() if k != "GIT_DIR"})
-        worktree.git.run("read-tree", "--reset", "-u", snapshot.tree)
-        for link in links:
-            source = root / link
-            if not source.exists():
-                raise GittrackError(f"no such file or folder to link: '{link}'")
-            target = folder / link
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
-                target.symlink_to(source.resolve(), target_is_directory=source.is_dir())
-        yield worktree
-    finally:
-        repository.git.run("worktree", "remove", "--force", "--force", "--", str(folder), check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+def _link(workspace: Path, worktree: Path, links: Sequence[str]) -> None:
+    """Link ignored files or folders of the workspace into the throw-away worktree."""
+    for link in links:
+        source, target = workspace / link, worktree / link
+        if not source.exists():
+            raise GittrackError(f"no such file or folder to link: '{link}'")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.symlink_to(source.resolve(), target_is_directory=source.is_dir())
 
 
 def _relative_folder(repository: Repository, directory: Path) -> Path:
@@ -301,14 +292,14 @@ def _relative_folder(repository: Repository, directory: Path) -> Path:
         return Path()
 
 
-def _keep_outputs(repository: Repository, opened: OpenedRun) -> None:
+def _keep_outputs(repository: Repository, head: Head, opened: OpenedRun) -> None:
     """Add the small files that the command made to the recorded tree, and name those left out."""
     tip = opened.folder.read_tip()
     if tip is None:
         return
     try:
-        snapshot = take_snapshot(repository, opened.meta.baseline)
-    except GittrackError as error:
+        snapshot = snapshot_code(repository, head)
+    except (GittrackError, OSError) as error:
         opened.journal.event("problem", f"the command's output files could not be recorded: {error}")
         return
     opened.folder.write_tip(RecordedTip(tip.commit, snapshot.tree))

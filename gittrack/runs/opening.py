@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gittrack.errors import GittrackError, UsageError
@@ -13,7 +16,7 @@ from gittrack.experiments import store
 from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.experiments.series import parse_series
 from gittrack.git.process import GitMissingError
-from gittrack.git.repository import NotARepositoryError, Repository
+from gittrack.git.repository import NotARepositoryError, NoWorkTreeError, Repository
 from gittrack.git.state import read_head
 from gittrack.runs import claims
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
@@ -26,11 +29,14 @@ from gittrack.runs.recovery import close_dead_runs, finish_run
 from gittrack.runs.start import CodeSnapshot, Starter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gittrack.experiments.format import Meta, Record, Source
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.runs.finish import Outcome
     from gittrack.runs.locks import FileLock
+    from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -96,19 +102,26 @@ class OpenedRun:
                 self.lock.release()
 
     def _close(self, outcome: Outcome) -> None:
-        if self.starter is not None:
-            self.starter.wait(is_ending=True)
-            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.code)
         if self.lock is None:
             if not self.folder.path.exists():
                 _logger.warning("the run that this process joined ended first; what was logged after that is lost")
             return
         if outcome.peak_memory_bytes is None:
             outcome = outcome._replace(peak_memory_bytes=peak_memory_bytes())
-        self.journal.event("end", {key: value for key, value in outcome._asdict().items() if value is not None})
+        self._keep_outcome(outcome)  # at once: whatever happens to the process now, this is how the run ended
+        if self.starter is not None:
+            self.starter.wait(is_ending=True)
+            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.code)
         self.journal.close(sync=self.starter is None)
         if self.starter is not None:
             self.record, self.commit = finish_run(self.starter.repository, self.folder, outcome)
+
+    def _keep_outcome(self, outcome: Outcome) -> None:
+        told: dict[str, PlainValue] = {key: value for key, value in outcome._asdict().items() if value is not None}
+        self.journal.event("end", told)
+        if self.journal.problem is not None:
+            with contextlib.suppress(OSError):
+                self.folder.write_outcome(told)
 
 
 def open_run(
@@ -120,8 +133,11 @@ def open_run(
     durability: Durability,
     source: Source = "run",
     repository: Repository | None = None,
+    head: Head | None = None,
 ) -> OpenedRun:
     """Open a run for a process.
+
+    Where the repository cannot be written, the run is kept in a folder beside the script.
 
     Args:
         context: The process.
@@ -131,9 +147,11 @@ def open_run(
         durability: When the journal reaches the system.
         source: What records the experiment.
         repository: The repository; found from the process's folder by default.
+        head: Where HEAD is said to be; by default where that of the repository is.
 
     Raises:
         GittrackError: The arguments are wrong, or there is nothing to resume.
+        OSError: There is no place at all where the run could be kept.
     """
     resumed = resume if isinstance(resume, str) else name
     if resume and resumed is None:
@@ -143,38 +161,63 @@ def open_run(
     try:
         repository = repository or Repository.discover(context.directory, context.environ)
         repository.require_work_tree()
-    except (NotARepositoryError, GitMissingError) as error:
-        return _open_outside(context, name, group, durability, error)
+    except (NotARepositoryError, NoWorkTreeError, GitMissingError) as error:
+        return _open_outside(context, name, group, durability, error.message)
     parent = context.environ.get(RUN_VARIABLE, "")
     parent_folder = _living_parent(repository, parent)
-    if parent_folder is not None and not resume and name in {None, parent_folder.read_meta().name}:
-        journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
-        return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
-    head = read_head(repository)
-    snapshot = CodeSnapshot(repository, head)
-    meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
-    meta = replace(
-        meta,
-        group=group,
-        baseline=_given_baseline(repository, context),
-        parent_run=parent if _RUN_ID.fullmatch(parent) else None,
-    )
-    meta = describe_place(meta, repository, head, context.directory)
-    if resume and resumed is not None:
-        return _open_resumed(repository, head, snapshot, meta, resumed, context, durability)
-    if name is None and parent_folder is None:
-        name = _given_name(context)
-    return _open_new(repository, head, snapshot, _named(repository, meta, name), context, durability)
+    try:
+        if parent_folder is not None and not resume and name in {None, parent_folder.read_meta().name}:
+            journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
+            return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
+        head = head or read_head(repository)
+        snapshot = CodeSnapshot(repository, head)
+        meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
+        meta = replace(
+            meta,
+            group=group,
+            baseline=_given_baseline(repository, context),
+            parent_run=parent if _RUN_ID.fullmatch(parent) else None,
+        )
+        meta = describe_place(meta, repository, head, context.directory)
+        if resume and resumed is not None:
+            return _open_resumed(repository, head, snapshot, meta, resumed, context, durability)
+        if name is None and parent_folder is None:
+            name = _given_name(context)
+        return _open_new(repository, head, snapshot, _named(repository, meta, name), context, durability)
+    except OSError as error:  # read-only, or full
+        reason = f"the repository cannot be written ({error.strerror or error})"
+        return _open_outside(context, resumed, group, durability, reason)
 
 
 def _open_new(
     repository: Repository, head: Head, snapshot: CodeSnapshot, meta: Meta, context: RunContext, durability: Durability
 ) -> OpenedRun:
-    folder, lock = create_folder(repository.state_dir / RUNS, meta)
-    journal = JournalWriter(folder.journal_path, durability=durability)
+    with _released_on_error(repository, meta):
+        folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
     starter = Starter(repository, head, snapshot, folder, journal, context.environ)
     starter.begin()
     return OpenedRun(folder, meta, journal, lock=lock, starter=starter)
+
+
+def _create(root: Path, meta: Meta, durability: Durability) -> tuple[RunFolder, FileLock, JournalWriter]:
+    """Create a run's folder, held, with its journal; nothing is left when the disk refuses."""
+    folder, lock = create_folder(root, meta)
+    try:
+        return folder, lock, JournalWriter(folder.journal_path, durability=durability)
+    except OSError:
+        folder.remove()
+        lock.release()
+        raise
+
+
+@contextlib.contextmanager
+def _released_on_error(repository: Repository, meta: Meta) -> Iterator[None]:
+    """Give the claim of a run's name back when the run cannot be opened."""
+    try:
+        yield
+    except BaseException:
+        claims.release_name(repository, meta.baseline or repository.zero_id, meta.name)
+        raise
 
 
 def _open_resumed(
@@ -192,29 +235,33 @@ def _open_resumed(
     baseline = tip.experiment.baseline
     if not claims.claim_for_resume(repository, baseline, name, meta.id):
         raise RunActiveError(f"experiment '{name}' is still running", hint="wait for it, or resume another one")
-    previous = store.read_record(repository, tip.commit)
     meta = replace(meta, name=name, baseline=None if baseline == repository.zero_id else baseline)
-    folder, lock = create_folder(repository.state_dir / RUNS, meta)
-    journal = JournalWriter(folder.journal_path, durability=durability)
+    with _released_on_error(repository, meta):
+        previous = store.read_record(repository, tip.commit)
+        points = parse_series(previous.series) if previous.series else {}
+        steps = [series.steps[-1] for series in points.values() if series.steps]
+        folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
     journal.event("resumes", tip.commit)
     starter = Starter(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)
     starter.begin()
-    points = parse_series(previous.series) if previous.series else {}
-    steps = [series.steps[-1] for series in points.values() if series.steps]
     return OpenedRun(folder, meta, journal, lock=lock, starter=starter, first_step=max(steps) + 1 if steps else 0)
 
 
 def _open_outside(
-    context: RunContext, name: str | None, group: str | None, durability: Durability, reason: GittrackError
+    context: RunContext, name: str | None, group: str | None, durability: Durability, reason: str
 ) -> OpenedRun:
-    """Keep the run in a folder beside the script."""
+    """Keep the run in a folder beside the script, or among the temporary files where that cannot be written."""
     meta = describe_process(context, name=check_name(name) if name else "", run_id=new_run_id())
     meta = replace(meta, name=meta.name or f"run-{meta.id[:8]}", group=group)
-    folder, lock = create_folder(context.directory / OUTSIDE_RUNS, meta)
+    try:
+        folder, lock, journal = _create(context.directory / OUTSIDE_RUNS, meta, durability)
+    except OSError:
+        temporary = Path(tempfile.mkdtemp(prefix="gittrack-", dir=context.environ.get("TMPDIR")))
+        folder, lock, journal = _create(temporary / OUTSIDE_RUNS, meta, durability)
     _logger.warning(
         "%s: the run is kept in '%s'; 'gittrack exp import' in a repository takes it up", reason, folder.path
     )
-    return OpenedRun(folder, meta, JournalWriter(folder.journal_path, durability=durability), lock=lock)
+    return OpenedRun(folder, meta, journal, lock=lock)
 
 
 def _living_parent(repository: Repository, run_id: str) -> RunFolder | None:
@@ -222,11 +269,8 @@ def _living_parent(repository: Repository, run_id: str) -> RunFolder | None:
     if not _RUN_ID.fullmatch(run_id):
         return None
     folder = RunFolder(repository.state_dir / RUNS / run_id)
-    try:
-        pid = folder.read_meta().environment.get("pid")
-    except (OSError, GittrackError):
-        return None
-    return folder if pid != os.getpid() and folder.is_alive() else None
+    pid = folder.read_pid()
+    return folder if pid is not None and pid != os.getpid() and folder.is_alive() else None
 
 
 def _given_name(context: RunContext) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from dataclasses import replace
@@ -11,9 +12,10 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.git.loose_refs import sweep
 from gittrack.git.scratch import sweep_scratch
+from gittrack.git.throw_away import sweep_worktrees
 from gittrack.runs.claims import release_name
-from gittrack.runs.finish import build_record, extend_record, publish
-from gittrack.runs.folder import RUNS, list_folders
+from gittrack.runs.finish import build_record, extend_record, parse_outcome, publish
+from gittrack.runs.folder import RUNS, list_folders, sweep_half_made
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
@@ -35,8 +37,11 @@ def close_dead_runs(repository: Repository) -> list[Record]:
     """
     folders = [folder for folder in list_folders(repository.state_dir / RUNS) if not folder.is_alive()]
     closed = [record for folder in folders if (record := _close(repository, folder)) is not None]
-    sweep(repository)
-    sweep_scratch(repository)
+    with contextlib.suppress(OSError):  # a repository that cannot be written now
+        sweep(repository)
+        sweep_scratch(repository)
+        sweep_half_made(repository.state_dir / RUNS)
+        sweep_worktrees(repository)
     return closed
 
 
@@ -53,6 +58,8 @@ def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | Non
         OSError: The same.
     """
     contents = folder.read_journals()
+    if outcome is None and all(event.kind != "end" for event in contents.events):
+        outcome = parse_outcome(folder.read_outcome())
     record = replace(build_record(folder.read_meta(), contents, outcome=outcome), log=folder.read_log())
     resumes = next((event.data for event in contents.events if event.kind == "resumes"), None)
     if isinstance(resumes, str):
@@ -69,12 +76,14 @@ def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | Non
 def _close(repository: Repository, folder: RunFolder) -> Record | None:
     lock = folder.lock()
     try:
-        if not lock.try_acquire() or not folder.path.exists():
+        if not lock.try_acquire() or not folder.path.exists():  # alive, or another command was quicker
             return None
         if folder.read_meta().host not in {None, socket.gethostname()}:
             return None  # a lock on a shared disk says nothing about another machine
         return finish_run(repository, folder)[0]
     except (GittrackError, OSError, ValueError) as error:
+        if not folder.path.exists():
+            return None
         _logger.warning("the dead run in '%s' could not be recorded yet: %s", folder.path, error)
         return None
     finally:

@@ -6,17 +6,17 @@ import logging
 import operator
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from gittrack.errors import GittrackError, UsageError
+from gittrack.errors import UsageError
 from gittrack.runs import open_runs
 from gittrack.runs.finish import Outcome
 from gittrack.runs.opening import open_run
 from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from gittrack.runs.opening import OpenedRun
 
 _logger = logging.getLogger("gittrack")
-
-
-class RunEndedError(UsageError):
-    """The run has ended and cannot be changed any more."""
+_FIRST_SECOND, _END_OF_SECONDS = -62_135_596_800.0, 253_402_300_800.0  # of the years 1 to 9999
 
 
 class Run:
@@ -75,7 +72,9 @@ class Run:
                 raise InvalidValueError(f"'{argument}' must be a string, not {type(value).__name__}")
         if durability not in {"buffered", "step"}:
             raise UsageError(f"unknown durability {durability!r}", hint='use "buffered" or "step"')
-        plain_tags = _plain_mapping(tags or {}, "tags")
+        if not isinstance(resume, (bool, str)):
+            raise InvalidValueError(f"'resume' must be True or a name, not {type(resume).__name__}")
+        plain_tags = _plain_mapping({} if tags is None else tags, "tags")
         plain_params = flatten(_plain_mapping({} if params is None else params, "params"))
         self.pid = os.getpid()
         self._step = 0
@@ -88,7 +87,12 @@ class Run:
         if not context.is_writer:
             self._name = name or "another-rank"
             return
-        self._opened = open_run(context, name=name, group=group, resume=resume, durability=durability)
+        try:
+            self._opened = open_run(context, name=name, group=group, resume=resume, durability=durability)
+        except OSError as error:
+            self._name = name or "not-recorded"
+            _logger.warning("nothing of this run can be kept: %s; training goes on", error)
+            return
         self._name = self._opened.meta.name
         self._journal = self._opened.journal
         self._step = self._opened.first_step
@@ -203,12 +207,14 @@ class Run:
         Raises:
             InvalidValueError: A name, value, step or time cannot be logged; nothing was logged.
         """
+        if type(metrics) is not dict and not isinstance(metrics, Mapping):
+            raise InvalidValueError(f"metrics must be a mapping, not {type(metrics).__name__}")
         is_auto = step is None and not self._is_stepping
         if step is None:
             step = self._next_auto_step(metrics) if is_auto else self._step
         elif type(step) is not int:
             step = _to_step(step)
-        seconds = time.time() if timestamp is None else float(to_number(timestamp, name="timestamp"))
+        seconds = time.time() if timestamp is None else _to_seconds(timestamp)
         journal = self._journal
         if journal is not None:
             journal.metrics(metrics, step, seconds)
@@ -256,10 +262,17 @@ class Run:
             raise InvalidValueError(f"a description must be a string, not {type(text).__name__}")
         self._event("description", text)
 
-    def flush(self) -> None:
-        """Return when everything logged so far has reached the system and survives a kill."""
-        if self._journal is not None:
-            self._journal.flush()
+    def flush(self) -> bool:
+        """Bring everything logged so far to the system, so that it survives a kill.
+
+        Returns:
+            Whether it does now. When it does not, the disk refuses: the data waits in memory and is tried again.
+        """
+        journal = self._journal
+        if journal is None:
+            return False
+        journal.flush()
+        return journal.problem is None
 
     def end(self, status: Literal["completed", "failed", "killed"] = "completed", message: str | None = None) -> None:
         """End the run and record it in git; a second call does nothing.
@@ -284,7 +297,7 @@ class Run:
             return
         try:
             self._opened.close(Outcome(status, message, time.time()))
-        except (GittrackError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  training is over, and no fault of ours may make it fail
             _logger.warning(
                 "experiment '%s' could not be recorded in git: %s; all it logged is in '%s' and the next gittrack "
                 "command records it",
@@ -329,6 +342,13 @@ def _plain_mapping(value: object, what: str) -> dict[str, Any]:
     for key in plain:
         validate_param_name(key)
     return plain
+
+
+def _to_seconds(timestamp: Any) -> float:
+    seconds = float(to_number(timestamp, name="timestamp"))
+    if not _FIRST_SECOND <= seconds < _END_OF_SECONDS:
+        raise InvalidValueError(f"a timestamp must be UTC epoch seconds within the years 1 to 9999, not {timestamp!r}")
+    return seconds
 
 
 def _to_step(value: Any) -> int:

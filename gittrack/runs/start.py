@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from gittrack.runs.folder import NO_COMMIT, RecordedTip
 from gittrack.runs.recovery import close_dead_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gittrack.git.repository import Repository
     from gittrack.git.snapshot import Snapshot
@@ -47,8 +48,7 @@ class CodeSnapshot:
         """Wait for the snapshot and return it.
 
         Raises:
-            GittrackError: It could not be taken.
-            OSError: The same.
+            Exception: Whatever kept it from being taken.
         """
         self._thread.join()
         if self._snapshot is None:
@@ -58,7 +58,7 @@ class CodeSnapshot:
     def _take(self, repository: Repository, head: Head) -> None:
         try:
             self._snapshot = snapshot_code(repository, head)
-        except (GittrackError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  raised again where the result is asked for
             self._error = error
 
 
@@ -95,7 +95,9 @@ class Starter:
         self.resumes = resumes
         self.code: Code | None = None
         self._is_ending = False
-        self._thread = threading.Thread(target=self._guarded, name="gittrack-start", daemon=True)
+        self._has_warned = False
+        self._requirements = b""
+        self._thread = threading.Thread(target=self._work, name="gittrack-start", daemon=True)
 
     def begin(self) -> None:
         """Start the thread."""
@@ -105,36 +107,55 @@ class Starter:
         """Return when the code is recorded, or could not be.
 
         Args:
-            is_ending: Whether the run ends now; one so short is not published as ``running`` first.
+            is_ending: Whether the run ends now; one so short is not published as ``running`` first. Code that could
+                not be recorded at the start is recorded as it is now, and the record says so.
         """
         self._is_ending = is_ending
         self._thread.join()
-
-    def _guarded(self) -> None:
-        try:
-            self._work()
-        except (GittrackError, OSError, ValueError) as error:
-            problem = f"the run's start could not be recorded in full: {error}"
-            _logger.warning("%s; training goes on", problem)
-            self.journal.event("problem", problem)
+        if is_ending and self.code is None:
+            self._guarded(self._record_late)
 
     def _work(self) -> None:
+        self._guarded(self._tell_surroundings)
+        self._guarded(self._record_code)
+        with contextlib.suppress(Exception):  # the runs of others, and their trouble
+            close_dead_runs(self.repository)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  no fault of ours may reach the training
+            problem = f"the run's start could not be recorded in full: {error}"
+            if not self._has_warned:
+                self._has_warned = True
+                _logger.warning("%s; training goes on", problem)
+            self.journal.event("problem", problem)
+
+    def _tell_surroundings(self) -> None:
         surroundings = describe_surroundings(self.repository, self.head, self.environ)
+        self._requirements = surroundings.requirements
         self.journal.event("requirements", surroundings.requirements.decode())
+        self.folder.write_meta(surroundings.added_to(self.folder.read_meta()))
+
+    def _record_code(self) -> None:
         snapshot = self._snapshot.result()
         self.folder.write_tip(RecordedTip(NO_COMMIT, snapshot.tree))
-        meta = surroundings.added_to(self.folder.read_meta())
-        self.code = describe_code(meta, self.repository, snapshot)
-        self.folder.write_meta(self.code.meta)
-        self.journal.event("declared", dict(self.code.declared.params))
+        code = describe_code(self.folder.read_meta(), self.repository, snapshot)
+        self.folder.write_meta(code.meta)
+        self.journal.event("declared", dict(code.declared.params))
+        self.code = code
         if not self._is_ending:
-            self._publish(self.code, surroundings.requirements)
-        close_dead_runs(self.repository)
+            self._publish(code)
 
-    def _publish(self, code: Code, requirements: bytes) -> None:
+    def _record_late(self) -> None:
+        self._snapshot = CodeSnapshot(self.repository, self.head)
+        self._record_code()
+        self.journal.event("problem", "the code is that of the run's end, for it could not be recorded at the start")
+
+    def _publish(self, code: Code) -> None:
         """Write the experiment's first commit and its ref; a name that was taken meanwhile gets a number."""
         meta = code.meta
-        record = Record(meta, merge_params({}, code.declared.params), requirements=requirements)
+        record = Record(meta, merge_params({}, code.declared.params), requirements=self._requirements)
         baseline = meta.baseline or self.repository.zero_id
         parents = [meta.baseline] if meta.baseline else []
         if self.resumes is not None:
