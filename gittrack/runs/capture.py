@@ -19,31 +19,37 @@ from gittrack.runs import claims
 from gittrack.runs.describe import describe_code, describe_place, describe_process, describe_surroundings, snapshot_code
 from gittrack.runs.finish import author_of, commit_message, merge_params, single_value
 from gittrack.runs.folder import new_run_id
+from gittrack.values import dump_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gittrack.experiments.declared import DeclaredValues
     from gittrack.experiments.format import Meta
+    from gittrack.experiments.store import Tip
     from gittrack.git.objects import CommitInfo
     from gittrack.git.repository import Repository
+    from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
+    from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
 
 
 class Captured(NamedTuple):
-    """An experiment that was recorded.
+    """An experiment that was recorded, or marked as landed.
 
     Attributes:
         experiment: Its identity.
         commit: Its commit.
         record: What it says.
+        is_new: Whether it was recorded just now.
     """
 
     experiment: ExperimentRef
     commit: str
     record: Record
+    is_new: bool = True
 
 
 def save_workspace(
@@ -58,53 +64,64 @@ def save_workspace(
         message: What to say about it.
 
     Raises:
+        InvalidNameError: The name cannot be that of an experiment.
         NameTakenError: There is an experiment of that name under the baseline.
         GittrackError: The workspace cannot be recorded.
     """
+    if name is not None:
+        check_name(name)
     head = read_head(repository)
     meta = describe_process(context, name="", run_id=new_run_id(), source="save")
-    meta = describe_place(meta, repository, head, context.directory)
-    meta = replace(meta, name=_claim(repository, meta, name), description=message)
+    meta = replace(describe_place(meta, repository, head, context.directory), description=message or None)
     code = describe_code(meta, repository, snapshot_code(repository, head))
     surroundings = describe_surroundings(repository, head, context.environ)
     meta = replace(surroundings.added_to(code.meta), status="completed", ended=meta.started)
-    return _create(repository, _record(meta, code.declared, surroundings.requirements), code.snapshot.tree)
+    record = _record(meta, code.declared, surroundings.requirements)
+    return _create(repository, record, code.snapshot.tree, name)
 
 
-def capture_commit(repository: Repository, context: RunContext) -> list[Captured]:
+def capture_commit(repository: Repository, context: RunContext, n_ancestors: int = 1) -> list[Captured]:
     """Record HEAD's commit as an experiment of its parent, and mark what landed in it.
 
-    A commit that lands an experiment with the same params and metrics is not recorded a second time; a merge and a
-    first commit are experiments of no parent.
+    A commit is recorded when its declared params or metrics differ from those of its parent, unless it takes in an
+    experiment that has these values already. A merge and a first commit are experiments of no parent.
 
     Args:
         repository: The repository, just after a commit.
         context: The process.
+        n_ancestors: How many commits before HEAD are looked at for experiments that landed only now.
 
     Returns:
         The experiments that were recorded or marked.
     """
     head = read_head(repository)
-    if head.sha is None:
+    parent, *older = _ancestors(repository, head, n_ancestors) or (None,)
+    if head.sha is None or parent is None:
         return []
     commit = read_commit(repository, head.sha)
-    if len(commit.parents) != 1:
-        return []
-    baseline = commit.parents[0]
-    landed = _mark_landed(repository, baseline, head.sha)
     declared = _declared_in(repository, commit.tree)
-    if not _changed_values(repository, baseline, declared):
-        return landed
-    params, metrics = dict(declared.params), dict(declared.metrics)
-    for captured in landed:
-        known = {key: summary.last for key, summary in captured.record.metrics.items()}
-        if params.items() <= captured.record.params.items() and metrics.items() <= known.items():
-            return landed
+    is_changed = _is_changed(repository, parent, declared)
+    landed = _landed_in(repository, head.sha, [parent, *older])
+    if is_changed:
+        landed.update(_replaced_by_amend(repository, parent, declared, known=landed))
+    marked = _mark_landed(repository, head.sha, landed)
+    if not is_changed or any(_holds(record, declared) for record in landed.values()):
+        return marked
     meta = describe_process(context, name="", run_id=new_run_id(), source="commit")
-    meta = replace(meta, baseline=baseline, branch=head.branch, operation=head.operation, command=())
+    meta = replace(meta, baseline=parent, branch=head.branch, operation=head.operation, command=())
     meta = _describe_commit(meta, commit, head.sha, declared)
-    meta = replace(meta, name=_claim(repository, meta, None))
-    return [*landed, _create(repository, _record(meta, declared, None), commit.tree)]
+    return [*marked, _create(repository, _record(meta, declared, None), commit.tree)]
+
+
+def _ancestors(repository: Repository, head: Head, n_ancestors: int) -> list[str]:
+    """Return the commits before HEAD, its parent first; none when HEAD is a merge, a first commit or unborn."""
+    if head.sha is None:
+        return []
+    listing = repository.git.text(
+        "rev-list", "--first-parent", "--parents", f"--max-count={n_ancestors + 1}", head.sha, "--"
+    )
+    first, *others = (line.split() for line in listing.splitlines())
+    return [words[0] for words in others] if len(first) == 2 else []  # noqa: PLR2004  itself and one parent
 
 
 def _describe_commit(meta: Meta, commit: CommitInfo, sha: str, declared: DeclaredValues) -> Meta:
@@ -122,11 +139,36 @@ def _describe_commit(meta: Meta, commit: CommitInfo, sha: str, declared: Declare
     )
 
 
-def _claim(repository: Repository, meta: Meta, name: str | None) -> str:
-    baseline = meta.baseline or repository.zero_id
+def _record(meta: Meta, declared: DeclaredValues, requirements: bytes | None) -> Record:
+    metrics = {name: single_value(value) for name, value in declared.metrics.items()}
+    return Record(meta, merge_params({}, declared.params), metrics, requirements=requirements)
+
+
+def _create(repository: Repository, record: Record, tree: str, name: str | None = None) -> Captured:
+    """Write an experiment under a name of its own; a made-up one when none is given."""
+    baseline = record.meta.baseline or repository.zero_id
+    name = _claim(repository, baseline, record.meta.id, name)
+    record = replace(record, meta=replace(record.meta, name=name))
+    experiment = ExperimentRef(baseline, name)
+    try:
+        commit = store.write_record(
+            repository,
+            record,
+            code_tree=tree,
+            parents=[record.meta.baseline] if record.meta.baseline else [],
+            message=commit_message(record.meta),
+            author=author_of(repository, record.meta),
+        )
+        store.create_experiment(repository, experiment, commit)
+    finally:
+        claims.release_name(repository, baseline, name)
+    return Captured(experiment, commit, record)
+
+
+def _claim(repository: Repository, baseline: str, run_id: str, name: str | None) -> str:
     if name is None:
-        return claims.claim_generated_name(repository, baseline, meta.id)
-    if not claims.claim_name(repository, baseline, check_name(name), meta.id):
+        return claims.claim_generated_name(repository, baseline, run_id)
+    if not claims.claim_name(repository, baseline, name, run_id):
         raise claims.NameTakenError(
             f"there is an experiment '{name}' under {baseline[:8]} already",
             hint=f"choose another name, or remove it: gittrack exp remove {name}",
@@ -134,58 +176,69 @@ def _claim(repository: Repository, meta: Meta, name: str | None) -> str:
     return name
 
 
-def _record(meta: Meta, declared: DeclaredValues, requirements: bytes | None) -> Record:
-    metrics = {name: single_value(value) for name, value in declared.metrics.items()}
-    return Record(meta, merge_params({}, declared.params), metrics, requirements=requirements)
-
-
-def _create(repository: Repository, record: Record, tree: str) -> Captured:
-    meta = record.meta
-    experiment = ExperimentRef(meta.baseline or repository.zero_id, meta.name)
-    try:
-        commit = store.write_record(
-            repository,
-            record,
-            code_tree=tree,
-            parents=[meta.baseline] if meta.baseline else [],
-            message=commit_message(meta),
-            author=author_of(repository, meta),
-        )
-        store.create_experiment(repository, experiment, commit)
-    finally:
-        claims.release_name(repository, experiment.baseline, experiment.name)
-    return Captured(experiment, commit, record)
-
-
 def _declared_in(repository: Repository, tree: str) -> DeclaredValues:
     return read_declared(lambda path: read_path(repository, tree, path, max_bytes=MAX_FILE_BYTES))
 
 
-def _changed_values(repository: Repository, baseline: str, declared: DeclaredValues) -> bool:
+def _is_changed(repository: Repository, parent: str, declared: DeclaredValues) -> bool:
     """Return whether a commit's declared values differ from those of its parent."""
     if not declared.params and not declared.metrics:
         return False
-    before = _declared_in(repository, read_commit(repository, baseline).tree)
-    return _values(before) != _values(declared)
+    before = _declared_in(repository, read_commit(repository, parent).tree)
+    return _text(before.params, before.metrics) != _text(declared.params, declared.metrics)
 
 
-def _values(declared: DeclaredValues) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    return dict(declared.params), dict(declared.metrics)
+def _holds(record: Record, declared: DeclaredValues) -> bool:
+    """Return whether an experiment has a commit's declared values, and perhaps more."""
+    params = {key: record.params[key] for key in declared.params if key in record.params}
+    metrics = {key: record.metrics[key].last for key in declared.metrics if key in record.metrics}
+    return _text(params, metrics) == _text(declared.params, declared.metrics)
 
 
-def _mark_landed(repository: Repository, baseline: str, sha: str) -> list[Captured]:
-    """Mark the experiments of a baseline whose code a commit contains."""
-    metas = store.read_metas(repository, store.list_tips(repository, f"{NAMESPACE}/{baseline}"))
-    ended = [tip for tip, meta in metas.items() if meta.status != "running"]
+def _text(params: Mapping[str, PlainValue], metrics: Mapping[str, int | float]) -> str:
+    """Return values in the one form in which NaN equals NaN, and ``true`` is not 1."""
+    return dump_json({"params": dict(params), "metrics": {name: float(value) for name, value in metrics.items()}})
+
+
+def _landed_in(repository: Repository, sha: str, ancestors: Sequence[str]) -> dict[Tip, Record]:
+    """Return the experiments of some ancestors whose code a commit contains.
+
+    What landed in an older commit is in every later one too: only what is new is of interest there.
+    """
+    tips = [tip for ancestor in ancestors for tip in store.list_tips(repository, f"{NAMESPACE}/{ancestor}")]
+    metas = store.read_metas(repository, tips)
+    open_tips = [tip for tip, meta in metas.items() if tip.experiment.baseline == ancestors[0] or not meta.landed]
+    return {tip: store.read_record(repository, tip.commit) for tip in find_landed(repository, sha, open_tips)}
+
+
+def _replaced_by_amend(
+    repository: Repository, parent: str, declared: DeclaredValues, *, known: Mapping[Tip, Record]
+) -> dict[Tip, Record]:
+    """Return the experiment of the commit that an amend put aside, when the amended one has the same values."""
+    reflog = repository.git.run("log", "--walk-reflogs", "--max-count=1", "--format=%gs", "HEAD", "--", check=False)
+    if not reflog.stdout.startswith(b"commit (amend)"):
+        return {}
+    old = (
+        repository.git.run("rev-parse", "--verify", "--quiet", "HEAD@{1}^{commit}", check=False).stdout.decode().strip()
+    )
+    metas = store.read_metas(repository, store.list_tips(repository, f"{NAMESPACE}/{parent}"))
+    tips = [tip for tip, meta in metas.items() if meta.source == "commit" and old in meta.landed and tip not in known]
+    records = {tip: store.read_record(repository, tip.commit) for tip in tips}
+    return {tip: record for tip, record in records.items() if _holds(record, declared)}
+
+
+def _mark_landed(repository: Repository, sha: str, landed: Mapping[Tip, Record]) -> list[Captured]:
+    """Note a commit in the experiments that landed in it; those that say so already stay as they are."""
     marked = []
-    for tip in find_landed(repository, baseline, sha, ended):
-        record = store.read_record(repository, tip.commit)
-        if sha not in record.meta.landed:
-            record = replace(record, meta=replace(record.meta, landed=(*record.meta.landed, sha)))
-            try:
-                message = f"gittrack: {record.meta.name} landed in {sha[:12]}"
-                commit = store.rewrite_meta(repository, tip, record.meta, message)
-            except RefChangedError:  # somebody edits it at this moment; the next commit marks it
-                continue
-            marked.append(Captured(tip.experiment, commit, record))
+    for tip, before in landed.items():
+        if sha in before.meta.landed:
+            continue
+        record = replace(before, meta=replace(before.meta, landed=(*before.meta.landed, sha)))
+        message = f"gittrack: {record.meta.name} landed in {sha[:12]}"
+        try:
+            commit = store.rewrite_meta(repository, tip, record.meta, message)
+        except RefChangedError:
+            _logger.warning("experiment '%s' changed meanwhile; that it landed is not noted", record.meta.name)
+            continue
+        marked.append(Captured(tip.experiment, commit, record, is_new=False))
     return marked

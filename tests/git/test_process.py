@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gittrack.git.process import LOCAL_ENVIRONMENT, Git, GitError, GitMissingError, clean_environment, failure
+from gittrack.git.fence import LOCAL_ENVIRONMENT
+from gittrack.git.process import Git, GitError, GitMissingError, clean_environment, failure
 from tests.support.git_repository import open_repository, run_git
 
 if TYPE_CHECKING:
