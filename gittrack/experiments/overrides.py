@@ -1,11 +1,12 @@
-"""Set params in their files as ``-S params.yaml:train.lr=0.1`` says, and leave every other character as it is.
+"""Set params in their files as ``-S params.yaml:train.lr=0.1`` says; comments, key order and line ends stay.
 
-The place of a value is found in the text and only that place is rewritten, so comments, quotes, alignment, key order
-and line ends stay. The result is read again, and refused unless it differs in just the value that was asked for.
+Each form has an editor that offers texts, the one nearest to the original first. Each is read again, and the first one
+that differs from the original in just the value that was asked for is taken; if there is none, the change is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import posixpath
 import re
@@ -15,7 +16,7 @@ from gittrack.errors import UsageError
 from gittrack.values import clean_text, dump_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gittrack.values import PlainValue
 
@@ -52,6 +53,46 @@ class Override(NamedTuple):
     def parts(self) -> tuple[str, ...]:
         """The parts of the key, without quotes."""
         return split_key(self.key)
+
+    def change(self, document: Any, written: Callable[[Any], Any] = lambda value: value) -> None:
+        """Make the change in a document of mappings and lists; mappings that are missing are created.
+
+        Args:
+            document: The mapping to change, in place; those of the libraries that keep comments will do.
+            written: Turns a new key or value into what the document holds.
+
+        Raises:
+            OverrideError: The key leads below a scalar, to no item of a list, or to nothing that can be removed.
+        """
+        place = document
+        *above, last = self.parts
+        for part in above:
+            if isinstance(place, dict) and place.get(part) is None and not self.removes:
+                place[written(part)] = {}
+            place = place[self._key_in(place, part)]
+        if self.removes:
+            del place[self._key_in(place, last)]
+        elif isinstance(place, dict) and last not in place:
+            place[written(last)] = written(self.value)
+        else:
+            place[self._key_in(place, last)] = written(self.value)
+
+    def _key_in(self, place: Any, part: str) -> str | int:
+        """Return the key or number under which a container has a part."""
+        if isinstance(place, dict):
+            if part not in place:
+                self.refuse(f"there is no key {part!r}")
+            return part
+        if not isinstance(place, list):
+            self.refuse(f"{part!r} would be below {place!r:.100}, which is no mapping")
+        if not (part.isdecimal() and part.isascii() and int(part) < len(place)):
+            self.refuse(f"the list has the items 0 to {len(place) - 1}, not {part!r}")
+        return int(part)
+
+    def refuse(self, problem: str, hint: str | None = None) -> NoReturn:
+        """Raise the error that says why the change cannot be made."""
+        what = "remove" if self.removes else "set"
+        raise OverrideError(f"cannot {what} '{self.key}' in '{self.file}': {problem}", hint=hint)
 
 
 def parse_override(text: str) -> Override:
@@ -138,27 +179,35 @@ def apply_overrides(text: str, path: str, overrides: Iterable[Override]) -> str:
         train:
           lr: 0.2   # chosen by hand
     """
-    from gittrack.experiments.declared import DeclaredFileError, parse_document
-
     edit = _editor(path)
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    text = text.removeprefix(mark)
+    newline = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
+    text = text.removeprefix(mark).replace(newline, "\n")
     for override in overrides:
-        document = parse_document(path, text.encode())
-        wanted = dump_json(_changed(document, override))
-        if wanted == dump_json(document):
-            continue
-        try:
-            text = edit(text, override.parts, override.value, override.removes)
-            is_right = dump_json(parse_document(path, text.encode())) == wanted
-        except DeclaredFileError:
-            is_right = False
-        if not is_right:
-            _fail(override, "the file cannot be changed in that place alone", "edit it by hand")
-    return mark + text
+        text = _apply(text, path, override, edit)
+    return mark + text.replace("\n", newline)
 
 
-def _editor(path: str) -> Callable[[str, tuple[str, ...], PlainValue, bool], str]:
+def _apply(text: str, path: str, override: Override, edit: Callable[[str, Override], Iterator[str]]) -> str:
+    from gittrack.experiments.declared import DeclaredFileError, parse_document
+
+    def read(text: str) -> str:
+        return dump_json(parse_document(path, text.encode()))
+
+    document = parse_document(path, text.encode())
+    changed = copy.deepcopy(document)
+    override.change(changed)
+    wanted = dump_json(changed)
+    if wanted == dump_json(document):
+        return text
+    for edited in edit(text, override):
+        with contextlib.suppress(DeclaredFileError):
+            if read(edited) == wanted:
+                return edited
+    return override.refuse("the file cannot be changed in that place alone", "edit it by hand")
+
+
+def _editor(path: str) -> Callable[[str, Override], Iterator[str]]:
     """Return the function that edits a form; each is imported only when it is needed."""
     suffix = posixpath.splitext(path)[1].lower()
     if suffix in {".yaml", ".yml"}:
@@ -190,39 +239,3 @@ def _parse_value(text: str) -> PlainValue:
         hint = "put the value in quotes to have it as a text"
         raise OverrideError(f"the value {text[:200]!r} cannot be read: {error}", hint=hint) from error
     return clean_text(text) if isinstance(value, str) else value
-
-
-def _changed(document: dict[str, PlainValue], override: Override) -> dict[str, PlainValue]:
-    """Return the document as it shall be."""
-    changed = copy.deepcopy(document)
-    place: Any = changed
-    *above, last = override.parts
-    for part in above:
-        if isinstance(place, dict) and place.get(part) is None and not override.removes:
-            place[part] = {}
-        place = place[_key_in(place, part, override)]
-    if isinstance(place, dict) and not override.removes:
-        place[last] = override.value
-    elif override.removes:
-        del place[_key_in(place, last, override)]
-    else:
-        place[_key_in(place, last, override)] = override.value
-    return changed
-
-
-def _key_in(place: Any, part: str, override: Override) -> str | int:
-    """Return the key or number under which a container has a part."""
-    if isinstance(place, dict):
-        if part not in place:
-            _fail(override, f"there is no key {part!r}")
-        return part
-    if not isinstance(place, list):
-        _fail(override, f"{part!r} would be below {place!r:.100}, which is no mapping")
-    if not (part.isdecimal() and part.isascii() and int(part) < len(place)):
-        _fail(override, f"the list has the items 0 to {len(place) - 1}, not {part!r}")
-    return int(part)
-
-
-def _fail(override: Override, problem: str, hint: str | None = None) -> NoReturn:
-    what = "remove" if override.removes else "set"
-    raise OverrideError(f"cannot {what} '{override.key}' in '{override.file}': {problem}", hint=hint)

@@ -1,213 +1,174 @@
-"""Change one value in the text of a YAML document.
+"""Change one value in a YAML document with ruamel.yaml.
 
-PyYAML says where each node stands. A value is replaced where it is; a new key is a new line after the last of its
-mapping (or stands in the braces); a removed one takes its lines along. The caller checks the result by reading it.
+Every plain scalar is kept as the text that it is, so that numbers, dates and the words of YAML 1.1 stay as written.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from gittrack.experiments.carry_over import carry_over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ruamel.yaml import YAML
+
+    from gittrack.experiments.overrides import Override
     from gittrack.values import PlainValue
 
-_ALIAS = re.compile(r"[ \t]*:\s*(\*[^\s,\[\]{}]+)")
-_COLON = re.compile(r"\s*:")
 # Quoting is spared only where YAML 1.1, which the script may read, and 1.2 both see a text.
 _PLAIN = re.compile(r"[A-Za-z_][\w./+@%-]*(?: [\w./+@%-]+)*", re.ASCII)
 _NOT_TEXT = re.compile(r"yes|no|on|off|true|false|null|nan|inf", re.IGNORECASE)
-_NESTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( +)[^\s#-]", re.MULTILINE)
+_LINE_CHARACTERS = 1 << 20  # lines are never folded
 
 
-class _Child(NamedTuple):
-    """A value in its container: a pair of a mapping, or an item of a sequence (without a key)."""
-
-    key: Any
-    value: Any
-    start: int
-    key_end: int
-    value_start: int
-    end: int
-
-
-def edit_yaml(text: str, parts: tuple[str, ...], value: PlainValue, removes: bool) -> str:  # noqa: FBT001  one signature for all forms
-    r"""Change one value in a YAML document.
+def edit_yaml(text: str, override: Override) -> Iterator[str]:
+    """Change one value in a YAML document.
 
     Args:
         text: A document that `parse_yaml` reads: a mapping, or nothing.
-        parts: Where the value is.
-        value: The new value.
-        removes: Whether to remove the key or item instead.
+        override: The change.
 
-    Returns:
-        The new text.
+    Yields:
+        New texts: that of `splice`; then the lines that ruamel.yaml changes, in the place of the old ones.
+    """
+    import yaml
+    from ruamel.yaml.error import YAMLError
 
-    Example:
-        >>> print(edit_yaml("a: [1, 2]  # two\n", ("a", "0"), 7, False), end="")
-        a: [7, 2]  # two
+    yield from splice(text, override, _on_one_line)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        reader = _reader(_step(node))
+        document = reader.load(text) if node else {}
+        before = _dumped(reader, document) if node else text
+        override.change(document, as_written)
+        after = _dumped(reader, document)
+    except YAMLError:  # what the parser of PyYAML reads, that of ruamel.yaml may not
+        return
+    if node:
+        yield from carry_over(text, before, after)
+    else:  # nothing, or comments only
+        yield text + after if text.endswith("\n") or not text else f"{text}\n{after}"
+
+
+def splice(text: str, override: Override, render: Callable[[PlainValue, str | None], str]) -> Iterator[str]:
+    """Put a new value exactly where the old one is, if that is a scalar or stands in brackets.
+
+    Args:
+        text: A document; JSON is YAML too.
+        override: The change.
+        render: Writes the value on one line, if it can with the quote that the old one has.
+
+    Yields:
+        The new text, or nothing.
     """
     import yaml
 
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not _has_children(node):
-        return _filled(text, node, parts, value)
-    for depth, part in enumerate(parts):
-        children = _children(text, node)
-        child = next((child for child in children if child.key == part), None)
-        rest = parts[depth + 1 :]
-        if child is None:
-            return _insert(text, node, children, parts[depth:], value)
-        if not rest:
-            return _remove(text, node, children, child) if removes else _replace(text, child, value)
-        if not _has_children(child.value):
-            return _replace(text, child, _nested(rest, value))
-        node = child.value
-    return text
+    try:
+        place = None if override.removes else _place(yaml.compose(text, Loader=yaml.SafeLoader), override.parts)
+    except (yaml.YAMLError, ValueError):  # JSON has a few texts that YAML has not
+        return
+    if place is not None:
+        (node, missing), value = place, override.value
+        for part in reversed(missing):
+            value = {part: value}
+        start, end = node.start_mark.index, node.end_mark.index
+        end = start + len(text[start:end].rstrip())  # the empty lines after a block text are not its own
+        gap = " " if text[:start].endswith((":", "-")) else ""
+        yield text[:start] + gap + render(value, getattr(node, "style", None)) + text[end:]
 
 
-def render_flow(value: PlainValue, quote: str | None = None) -> str:
-    """Write a value on one line, so that readers of YAML 1.1 and 1.2 read the same.
+def _place(node: Any, parts: Sequence[str]) -> tuple[Any, Sequence[str]] | None:
+    """Return the node that the parts lead to, and the parts still missing when that is a null."""
+    if node is None:
+        return None
+    if node.id == "scalar" or (not parts and node.flow_style):
+        return node, parts
+    entries = node.value if node.id == "mapping" else enumerate(node.value)
+    children = {str(getattr(key, "value", key)): value for key, value in entries}
+    return _place(children[parts[0]], parts[1:]) if parts and parts[0] in children else None
+
+
+def as_written(value: PlainValue, quote: str | None = None) -> Any:
+    """Turn a value into scalars that hold their text, so that readers of YAML 1.1 and 1.2 read the same.
 
     Args:
         value: Any plain value.
-        quote: The quote to use for a text; None to use one only where it is needed.
+        quote: The quote to use for a text; anything else to use one only where it is needed.
 
     Returns:
-        A scalar, or a list or mapping in brackets.
+        A text, or a mapping or list of ruamel.yaml in brackets.
 
     Example:
-        >>> render_flow([1e-05, "no", "adam", None, True, {"a b": 1}])
-        '[1.0e-05, "no", adam, null, true, {a b: 1}]'
+        >>> as_written([1e-05, "no", "adam", None, True, {"a b": 1}])
+        ['1.0e-05', 'no', 'adam', 'null', 'true', {'a b': '1'}]
     """
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{render_flow(key)}: {render_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(render_flow(item) for item in value) + "]"
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, PlainScalarString, SingleQuotedScalarString
+
     if isinstance(value, str):
-        return _render_text(value, quote)
-    if isinstance(value, float):
-        return _render_float(value)
-    return json.dumps(value)
+        if quote not in {"'", '"'} and _PLAIN.fullmatch(value) and not _NOT_TEXT.fullmatch(value):
+            return PlainScalarString(value)
+        is_single = quote == "'" and value.isprintable()
+        return SingleQuotedScalarString(value) if is_single else DoubleQuotedScalarString(value)
+    if isinstance(value, dict):
+        container: CommentedMap | CommentedSeq = CommentedMap(
+            (as_written(key), as_written(item)) for key, item in value.items()
+        )
+    elif isinstance(value, list):
+        container = CommentedSeq(as_written(item) for item in value)
+    else:
+        return PlainScalarString(_number_text(value))
+    container.fa.set_flow_style()
+    return container
 
 
-def _render_float(number: float) -> str:
-    text = repr(number)
-    if text.lstrip("-") in {"inf", "nan"}:
+def _number_text(value: float | bool | None) -> str:  # noqa: FBT001  what a param may be
+    if not isinstance(value, float):
+        return json.dumps(value)
+    text = repr(value)
+    if not math.isfinite(value):
         return text.replace("inf", ".inf").replace("nan", ".nan")
-    # 1e-05 is a text to YAML 1.1
-    return text if "." in text else text.replace("e", ".0e")
+    return text if "." in text else text.replace("e", ".0e")  # 1e-05 is a text to YAML 1.1
 
 
-def _render_text(text: str, quote: str | None) -> str:
-    is_plain = _PLAIN.fullmatch(text) is not None and _NOT_TEXT.fullmatch(text) is None
-    if quote is None and is_plain:
-        return text
-    if quote == "'" and text.isprintable():
-        return "'" + text.replace("'", "''") + "'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+def _reader(step: int = 2) -> YAML:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class TextResolver(VersionedResolver):
+        versioned_resolver: dict[str, Any] = {}  # noqa: RUF012  a property of the base
+
+    reader = YAML()
+    reader.Resolver = TextResolver
+    reader.preserve_quotes = True
+    reader.width = _LINE_CHARACTERS
+    reader.map_indent = step
+    reader.brace_single_entry_mapping_in_flow_sequence = True
+    return reader
 
 
-def _has_children(node: Any) -> bool:
-    return node is not None and not isinstance(node.value, str) and bool(node.value)
+def _dumped(reader: YAML, document: Any) -> str:
+    stream = StringIO()
+    reader.dump(document, stream)
+    return stream.getvalue()
 
 
-def _children(text: str, node: Any) -> list[_Child]:
-    """List the values of a container; an alias stands where it is written, not where its anchor is."""
-    children: list[_Child] = []
-    last = node.start_mark.index
-    for number, entry in enumerate(node.value):
-        key, value = entry if isinstance(entry, tuple) else (None, entry)
-        start = (key or value).start_mark.index
-        value_start, end = value.start_mark.index, _end(text, value)
-        if key is not None and value_start < key.end_mark.index and (alias := _ALIAS.match(text, key.end_mark.index)):
-            value_start, end = alias.span(1)
-        name, key_end = (str(number), start) if key is None else (key.value, key.end_mark.index)
-        children.append(_Child(name, value, start, key_end, value_start, max(end, last)))
-        last = children[-1].end
-    return children
+def _on_one_line(value: PlainValue, quote: str | None) -> str:
+    items = as_written([])
+    items.append(as_written(value, quote))
+    return _dumped(_reader(), items)[1:-2]
 
 
-def _end(text: str, node: Any) -> int:
-    """Return where a node ends; the parser counts the comments and empty lines after a block to it."""
-    end: int = node.end_mark.index
-    if isinstance(node.value, str):
-        return len(text[:end].rstrip()) if node.style in {"|", ">"} else end
-    if node.flow_style or not _has_children(node):
-        return end
-    return _children(text, node)[-1].end
-
-
-def _replace(text: str, child: _Child, value: PlainValue) -> str:
-    """Put a value in the place of another."""
-    node = child.value
-    quote = node.style if isinstance(node.value, str) and node.style in {"'", '"'} else None
-    written = render_flow(value, quote)
-    head, newline, _ = text[child.key_end : child.value_start].partition("\n")
-    if newline:  # the value stands below its key, whose own comment stays, now behind the value
-        colon, hash_sign, comment = head.rstrip().partition("#")
-        behind = f"  {hash_sign}{comment}" if hash_sign else ""
-        return f"{text[: child.key_end]}{colon.rstrip()} {written}{behind}{text[child.end :]}"
-    space = " " if text[child.value_start - 1] in ":-" else ""
-    return text[: child.value_start] + space + written + text[child.end :]
-
-
-def _insert(text: str, node: Any, children: list[_Child], parts: tuple[str, ...], value: PlainValue) -> str:
-    """Add a key to a mapping that has others."""
-    if node.flow_style:
-        pair = render_flow(_nested(parts, value))[1:-1]
-        return f"{text[: children[-1].end]}, {pair}{text[children[-1].end :]}"
-    position = _line_end(text, children[-1].end)
-    column = node.value[0][0].start_mark.column
-    return text[:position] + _newline(text) + _block(text, parts, value, column) + text[position:]
-
-
-def _filled(text: str, node: Any, parts: tuple[str, ...], value: PlainValue) -> str:
-    """Give a document without keys its first ones."""
-    if node is not None and text[node.start_mark.index : node.end_mark.index].strip():
-        start, end = node.start_mark.index, node.end_mark.index
-        return text[:start] + render_flow(_nested(parts, value)) + text[end:]
-    gap = "" if not text or text.endswith("\n") else _newline(text)
-    return text + gap + _block(text, parts, value, 0) + _newline(text)
-
-
-def _remove(text: str, node: Any, children: list[_Child], child: _Child) -> str:
-    """Take a pair or item out of its container."""
-    number = children.index(child)
-    if len(children) == 1:
-        empty = "{}" if isinstance(node.value[0], tuple) else "[]"
-        end = node.end_mark.index if node.flow_style else child.end
-        return text[: node.start_mark.index] + empty + text[end:]
-    if node.flow_style and number > 0:
-        return text[: children[number - 1].end] + text[child.end :]
-    line = text.rfind("\n", 0, child.start) + 1
-    shares_line = text[line : child.start].strip(" ") not in {"", "-"} or (
-        isinstance(node.value[0], tuple) and "-" in text[line : child.start]
-    )
-    if node.flow_style or shares_line:
-        return text[: child.start] + text[children[number + 1].start :]
-    return text[:line] + text[_line_end(text, child.end) :].removeprefix("\r").removeprefix("\n")
-
-
-def _block(text: str, parts: tuple[str, ...], value: PlainValue, column: int) -> str:
-    """Write a key and those below it, each on its own line."""
-    nested = _NESTED.search(text)
-    step = max(len(nested[2]) - len(nested[1]), 1) if nested else 2
-    lines = [f"{' ' * (column + i * step)}{render_flow(part)}:" for i, part in enumerate(parts)]
-    return _newline(text).join(lines) + " " + render_flow(value)
-
-
-def _nested(parts: tuple[str, ...], value: PlainValue) -> PlainValue:
-    for part in reversed(parts):
-        value = {part: value}
-    return value
-
-
-def _line_end(text: str, position: int) -> int:
-    end = text.find("\n", position)
-    return len(text) if end < 0 else end - (text[end - 1] == "\r")
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
+def _step(node: Any) -> int:
+    """Return how far the first nested mapping is indented."""
+    for key, value in node.value if node is not None and node.id == "mapping" else ():
+        if value.id == "mapping" and not value.flow_style:
+            step: int = value.start_mark.column - key.start_mark.column
+            return max(step, 2)
+    return 2

@@ -25,7 +25,7 @@ else:
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HOOKS = {"post-commit", "post-rewrite", "pre-push", "post-merge", "post-checkout"}
-CORE = {"blake3", "click", "dulwich", "PyYAML", "requests", "ruamel.yaml", "tomli", "tqdm"}
+CORE = {"blake3", "click", "dulwich", "PyYAML", "requests", "ruamel.yaml", "tomlkit", "tomli", "tqdm"}
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ HEAVY = {
     "requests",
     "ruamel",
     "sqlite3",
+    "tomlkit",
     "tqdm",
     "urllib.request",
     "yaml",
