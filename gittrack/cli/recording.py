@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from gittrack.cli.text import sanitise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
 
     from gittrack.cli.terminal import Terminal
     from gittrack.experiments.format import Record
+    from gittrack.runs.capture import Captured
     from gittrack.runs.context import RunContext
 
 _N_SHOWN = 4
@@ -37,12 +38,40 @@ def recorded_lines(record: Record, commit: str, terminal: Terminal) -> Iterator[
     """
     meta = record.meta
     status = terminal.style(meta.status, _STATUS_STYLES.get(meta.status, "bold"))
-    n_values = f"{len(record.params)} params, {len(record.metrics)} metrics"
+    n_values = f"{_count(record.params, 'param')}, {_count(record.metrics, 'metric')}"
     yield f"recorded {terminal.style(meta.name, 'bold')} ({commit[:8]}): {status}, {n_values}"
     if meta.left_out:
         yield terminal.style(_left_out_line(record), "dim")
     for problem in meta.problems:
         yield f"{terminal.style('warning:', 'yellow')} {sanitise(problem)}"
+
+
+def recorded_json(captured: Captured) -> str:
+    """Return what programs want to know of an experiment that was just recorded, as one JSON object.
+
+    Args:
+        captured: The experiment.
+    """
+    import json
+
+    from gittrack.cli.render_data import finite
+
+    record = captured.record
+    answer = {
+        "name": captured.experiment.name,
+        "ref": captured.experiment.ref,
+        "commit": captured.commit,
+        "baseline": record.meta.baseline,
+        "params": dict(record.params),
+        "metrics": {name: summary.last for name, summary in record.metrics.items()},
+        "left_out": [dict(item) for item in record.meta.left_out],
+        "problems": list(record.meta.problems),
+    }
+    return json.dumps(finite(answer), ensure_ascii=False, indent=1)
+
+
+def _count(values: Sized, noun: str) -> str:
+    return f"{len(values)} {noun}{'' if len(values) == 1 else 's'}"
 
 
 def _left_out_line(record: Record) -> str:

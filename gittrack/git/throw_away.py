@@ -8,16 +8,19 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gittrack.git.repository import Repository
+from gittrack.git.process import clean_environment
+from gittrack.git.repository import NotARepositoryError, Repository
 from gittrack.git.scratch import is_abandoned, new_folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SUBMODULE_MODE = "160000"
+
 
 @contextlib.contextmanager
 def throw_away_worktree(repository: Repository, commit: str, tree: str) -> Iterator[Repository]:
-    """Yield a linked worktree that is gone afterwards.
+    """Yield a linked worktree that is gone afterwards, with submodules where the repository has them checked out.
 
     Args:
         repository: The repository.
@@ -29,13 +32,16 @@ def throw_away_worktree(repository: Repository, commit: str, tree: str) -> Itera
     """
     folder = _root(repository) / new_folder_name()
     folder.parent.mkdir(parents=True, exist_ok=True)
+    submodules: list[tuple[Repository, Path]] = []
     try:
         repository.git.run("worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(folder), commit)
-        environ = {key: value for key, value in repository.environ.items() if key not in {"GIT_DIR", "GIT_WORK_TREE"}}
-        worktree = Repository.discover(folder, environ)
+        worktree = Repository.discover(folder, clean_environment(repository.environ))
         worktree.git.run("read-tree", "--reset", "-u", tree)
+        _add_submodules(repository, worktree, submodules)
         yield worktree
     finally:
+        for submodule, inner in reversed(submodules):
+            _remove(submodule, inner)
         _remove(repository, folder)
 
 
@@ -49,6 +55,25 @@ def sweep_worktrees(repository: Repository) -> int:
     for folder in abandoned:
         _remove(repository, folder)
     return len(abandoned)
+
+
+def _add_submodules(repository: Repository, worktree: Repository, made: list[tuple[Repository, Path]]) -> None:
+    """Check out the submodules that the repository has, at the commits that the worktree's tree names; no network."""
+    root, target = repository.require_work_tree(), worktree.require_work_tree()
+    if not (target / ".gitmodules").is_file():
+        return
+    for entry in worktree.git.text("ls-files", "--stage", "-z").split("\0")[:-1]:
+        head, _, path = entry.partition("\t")
+        mode, commit, _ = head.split(" ")
+        if mode != _SUBMODULE_MODE or not (root / path / ".git").exists():
+            continue
+        try:
+            submodule = Repository.discover(root / path, clean_environment(repository.environ))
+        except NotARepositoryError:
+            continue
+        made.append((submodule, target / path))
+        submodule.git.run("worktree", "add", "--quiet", "--detach", "--", str(target / path), commit)
+        _add_submodules(submodule, Repository.discover(target / path, submodule.environ), made)
 
 
 def _remove(repository: Repository, folder: Path) -> None:

@@ -166,7 +166,8 @@ def open_run(
     parent = context.environ.get(RUN_VARIABLE, "")
     parent_folder = _living_parent(repository, parent)
     try:
-        if parent_folder is not None and not resume and name in {None, parent_folder.read_meta().name}:
+        is_own = resume or source == "command"  # a command is recorded for itself, also within another one
+        if not is_own and parent_folder is not None and name in {None, parent_folder.read_meta().name}:
             journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
             return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
         head = head or read_head(repository)

@@ -54,7 +54,8 @@ def command(
     command's own. A script that uses gittrack.Run logs into the same experiment.
     """
     from gittrack.experiments.overrides import parse_override
-    from gittrack.runs.launch import Output, Plan, run_command
+    from gittrack.runs.command import Output
+    from gittrack.runs.launch import Plan, run_command
     from gittrack.runs.recovery import close_dead_runs
 
     repository = current_repository()
