@@ -14,7 +14,7 @@ author = "The gittrack authors"
 copyright = author
 release = version = gittrack.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "gittrack_command"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "gittrack_command", "gittrack_modules"]
 exclude_patterns = ["_build"]
 default_role = "code"
 smartquotes = False  # quotes stand around things to type
