@@ -7,6 +7,7 @@ A run that nobody ends is ended here: at the interpreter's exit (``completed``),
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     EndStatus = Literal["completed", "failed", "killed"]
 
+_MAX_MESSAGE_LENGTH = 4000  # some libraries print whole tensors
 _SIGNAL_NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT"}
 
 
@@ -85,8 +87,13 @@ def status_after(error: BaseException | None) -> RunEnd:
         if error.code in (None, 0):
             return RunEnd("completed", None)
         return RunEnd("failed", f"exit code {error.code}" if isinstance(error.code, int) else str(error.code))
-    text = str(error).strip()
     kind = type(error).__name__
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001  an exception whose text cannot be made
+        text = ""
+    if len(text) > _MAX_MESSAGE_LENGTH:
+        text = text[:_MAX_MESSAGE_LENGTH] + "…"
     return RunEnd("failed", f"{kind}: {text}" if text else kind)
 
 
@@ -98,6 +105,11 @@ def _end_all(end: RunEnd) -> None:
 
 def _end_all_at_exit() -> None:
     _end_all(status_after(_process.last_error))
+    if isinstance(_process.last_error, KeyboardInterrupt):
+        # CPython dies of the signal when code ended with it, but forgets so when any text is executed after that, as
+        # imports do. This makes it remember.
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102  a constant
 
 
 def _watch_exceptions() -> None:

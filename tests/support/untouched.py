@@ -1,7 +1,8 @@
-"""What no command may change unless it says so, as one value to compare before and after."""
+"""What no command may change unless it says so, to compare before and after."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,21 @@ from typing import TYPE_CHECKING
 from tests.support.git_repository import open_repository, run_git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+
+@contextlib.contextmanager
+def untouched(folder: Path) -> Iterator[None]:
+    """Assert that the user's part of a repository is the same at the end of a block, byte by byte.
+
+    That is HEAD, the index with its time, branches, tags, stash, settings and the whole work tree.
+
+    Args:
+        folder: The top of a work tree.
+    """
+    before = _everything(folder)
+    yield
+    assert _everything(folder) == before
 
 
 def own_state(folder: Path) -> Mapping[str, str]:
@@ -40,6 +55,13 @@ def work_tree(folder: Path) -> Mapping[str, str]:
         for path in paths
         if path.is_symlink() or path.is_file()
     }
+
+
+def _everything(folder: Path) -> Mapping[str, object]:
+    repository = open_repository(folder)
+    index, config = repository.git_dir / "index", repository.common_dir / "config"
+    index_time = index.stat().st_mtime_ns if index.exists() else None
+    return {**own_state(folder), **work_tree(folder), "config": _digest(config), "index time": index_time}
 
 
 def stash_something(folder: Path) -> None:
