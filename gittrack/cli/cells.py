@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import gmtime, strftime
 from typing import Final
 
 from gittrack.cli.text import sanitise
@@ -91,15 +92,11 @@ def render_moment(moment_s: float) -> str:
         >>> render_moment(0), render_moment(1.5)
         ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500Z')
     """
-    from time import gmtime, strftime
-
     whole_s, milliseconds = divmod(round(moment_s * 1000), 1000)
     text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(whole_s))
     return f"{text}.{milliseconds:03d}Z" if milliseconds else text + "Z"
 
 
 def _date(moment_s: float, now_s: float) -> str:
-    from time import gmtime, strftime
-
     moment = gmtime(moment_s)
     return strftime("%b %d" if moment.tm_year == gmtime(now_s).tm_year else "%Y-%m-%d", moment)

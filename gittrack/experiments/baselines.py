@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from gittrack.git.batch import GitObject
     from gittrack.git.repository import Repository
 
-BASELINE_ATTRIBUTES = ("time", "subject", "problems")
-
 # What says which files are declared, and the files that are by default.
 _DECLARATIONS = ("gittrack.yaml", "dvc.yaml")
 _USUAL_FILES = (*_DECLARATIONS, "params.yaml", "metrics.json", "dvclive/params.yaml", "dvclive/metrics.json")

@@ -8,9 +8,10 @@ from gittrack.experiments.summaries import ATTRIBUTES
 from gittrack.experiments.table import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gittrack.experiments.index import Block
+    from gittrack.experiments.table import Kind
 
 
 class Live(NamedTuple):
@@ -32,67 +33,66 @@ class Live(NamedTuple):
 
 
 class Cells:
-    """Columns by kind and name; `MISSING` where nothing was put.
+    """Columns by kind and name; `MISSING` where a row has no value.
 
-    Args:
-        n_rows: Their length.
+    Blocks are put one after the other, and rows name their place in that sequence, so that each column is gathered
+    in one go.
     """
 
-    def __init__(self, n_rows: int) -> None:
-        self._n_rows = n_rows
-        self._columns: dict[tuple[str, str], list[object]] = {}
+    def __init__(self) -> None:
+        self._blocks: list[tuple[int, dict[tuple[str, str], Sequence[object]]]] = []
+        self._n_places = 0
+        self._order: list[int] = []
+        self._live: list[tuple[int, dict[tuple[str, str], object]]] = []
 
-    def column(self, kind: str, name: str) -> list[object]:
-        """Return one column: of an ``attribute``, of the ``metrics`` or of the ``params``."""
-        column = self._columns.get((kind, name))
-        if column is None:
-            column = self._columns[kind, name] = [MISSING] * self._n_rows
+    def add(self, blocks: Iterable[Block], attributes: Sequence[str]) -> dict[str, int]:
+        """Add blocks and return the place of each of their commits.
+
+        Args:
+            blocks: The blocks.
+            attributes: The names of their attributes.
+        """
+        places: dict[str, int] = {}
+        for block in blocks:
+            n_commits = len(block.commits)
+            places.update(zip(block.commits, range(self._n_places, self._n_places + n_commits), strict=True))
+            keys = _keys(attributes, block.metrics, block.params)
+            self._blocks.append((n_commits, dict(zip(keys, block.columns, strict=True))))
+            self._n_places += n_commits
+        return places
+
+    def place(self, place: int | None, live: Live | None = None) -> None:
+        """Make a commit the next row.
+
+        Args:
+            place: Its place; None for a row without values.
+            live: A run, whose values lie over those of the commit.
+        """
+        if live is not None:
+            keys = _keys(ATTRIBUTES, live.metrics, live.params)
+            values = (*live.attributes, *live.metrics.values(), *live.params.values())
+            self._live.append((len(self._order), dict(zip(keys, values, strict=True))))
+        self._order.append(-1 if place is None else place)
+
+    def column(self, kind: Kind, name: str) -> list[object]:
+        """Return the cells of one column."""
+        key = kind, name
+        values: list[object] = []
+        for n_commits, columns in self._blocks:
+            values += columns[key] if key in columns else [MISSING] * n_commits
+        values.append(MISSING)  # the place -1
+        column = list(map(values.__getitem__, self._order))
+        for row, own in self._live:
+            if key in own:
+                column[row] = own[key]
         return column
 
     def attribute(self, name: str) -> list[object]:
-        """Return the column of an attribute, where None says that there is no value."""
+        """Return the cells of an attribute, of which None says that there is no value."""
         return [MISSING if value is None else value for value in self.column("attribute", name)]
 
-    def add(
-        self, block: Block, places: Mapping[str, Sequence[int]], *, n_attributes: int, attributes: Iterable[str] = ()
-    ) -> None:
-        """Put the values of a block where its commits stand.
 
-        Args:
-            block: The block.
-            places: The rows of each commit.
-            n_attributes: How many of its columns are attributes.
-            attributes: Which of these to put, by the names in `ATTRIBUTES`.
-        """
-        pairs = _pairs(block, places)
-        for name in attributes:
-            _put(self.column("attribute", name), pairs, block.columns[ATTRIBUTES.index(name)])
-        named = [*(("metrics", name) for name in block.metrics), *(("params", name) for name in block.params)]
-        for (kind, name), values in zip(named, block.columns[n_attributes:], strict=True):
-            _put(self.column(kind, name), pairs, values)
-
-    def lay_over(self, place: int, run: Live, attributes: Iterable[str]) -> None:
-        """Put what a live run says over what its commit says.
-
-        Args:
-            place: Its row.
-            run: The run.
-            attributes: Which of its attributes to put.
-        """
-        for name in attributes:
-            value = run.attributes[ATTRIBUTES.index(name)]
-            if value is not None:
-                self.column("attribute", name)[place] = value
-        for kind, values in (("metrics", run.metrics), ("params", run.params)):
-            for name, value in values.items():
-                self.column(kind, name)[place] = value
-
-
-def _pairs(block: Block, places: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:
-    """Return the rows of a block's commits in the table, each with its place in the block."""
-    return [(place, source) for source, commit in enumerate(block.commits) for place in places.get(commit, ())]
-
-
-def _put(column: list[object], pairs: list[tuple[int, int]], values: Sequence[object]) -> None:
-    for place, source in pairs:
-        column[place] = values[source]
+def _keys(attributes: Iterable[str], metrics: Iterable[str], params: Iterable[str]) -> Iterator[tuple[Kind, str]]:
+    yield from (("attribute", name) for name in attributes)
+    yield from (("metric", name) for name in metrics)
+    yield from (("param", name) for name in params)

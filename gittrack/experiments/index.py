@@ -5,35 +5,42 @@ any time. Where it is missing, damaged, of another version or busy, or the repos
 works without it.
 
 A row is the id of a commit, the id of its *schema* (the names of its metrics and params, stored once for all that
-share them) and a JSON list of values. Loading is one SELECT, and for each schema one call of the JSON decoder and one
-transposition.
+share them) and two JSON lists: its attributes, and the values of its metrics and params. Loading is one SELECT, and for
+each schema two calls of the JSON decoder and two transpositions.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from gittrack.experiments.summaries import Summary
     from gittrack.git.repository import Repository
 
     Section = Literal["experiments", "baselines"]
+    _Row = tuple[str, int, str, str]
 
 FILE_NAME = "index.sqlite"
-VERSION = 1  # of what is kept; another one in the file means that it is made anew
+VERSION = 2  # of what is kept; another one in the file means that it is made anew
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_decode_as_text = json.JSONDecoder(parse_float=str).decode
 _BUSY_S = 0.1  # reading waits no longer for a process that writes
 _MAX_PICKED = 500  # above, one scan of the whole section is faster
 _SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
 _TABLES = """
 CREATE TABLE schemas (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
-CREATE TABLE experiments (commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE baselines (commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE experiments (
+    commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, attributes TEXT NOT NULL, data TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE baselines (
+    commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, attributes TEXT NOT NULL, data TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE facts (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 """
 
@@ -63,11 +70,14 @@ class Index:
 
     Args:
         repository: The repository.
+        floats_as_text: Whether `load` may give floats of metrics and params as their shortest text, for those who
+            only write them out: to parse a float and to write it again takes most of the time of a large table.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, floats_as_text: bool = False) -> None:
         self.path: Path = repository.state_dir / FILE_NAME
         self._connection: sqlite3.Connection | None = None
+        self._floats_as_text = floats_as_text
         self._is_usable = True
 
     def load(self, section: Section, commits: Collection[str]) -> list[Block]:
@@ -77,7 +87,8 @@ class Index:
             section: Which kind of commit.
             commits: Their ids.
         """
-        return self._try(lambda connection: _load(connection, section, commits), may_create=False) or []
+        load = partial(_load, section=section, commits=commits, floats_as_text=self._floats_as_text)
+        return self._try(load, may_create=False) or []
 
     def save(self, section: Section, summaries: Iterable[Summary], *, keep: Collection[str] = ()) -> None:
         """Keep what commits say; silently nothing where the file cannot be written now.
@@ -190,21 +201,24 @@ def _commit(summary: Summary) -> str:
     return summary.commit
 
 
-def _load(connection: sqlite3.Connection, section: Section, commits: Collection[str]) -> list[Block]:
-    rows = _pick(connection, section, commits)
-    by_schema: dict[int, tuple[list[str], list[str]]] = {}
-    for commit, schema, data in rows:
-        ids, values = by_schema.setdefault(schema, ([], []))
-        ids.append(commit)
-        values.append(data)
+def _load(
+    connection: sqlite3.Connection, section: Section, commits: Collection[str], *, floats_as_text: bool
+) -> list[Block]:
+    by_schema: dict[int, list[_Row]] = {}
+    for row in _pick(connection, section, commits):
+        by_schema.setdefault(row[1], []).append(row)
     if not by_schema:
         return []
     names = dict(connection.execute("SELECT id, names FROM schemas"))
-    return [_decode(names[schema], ids, values) for schema, (ids, values) in by_schema.items() if schema in names]
+    return [
+        _block(names[schema], rows, floats_as_text=floats_as_text)
+        for schema, rows in by_schema.items()
+        if schema in names
+    ]
 
 
-def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[str]) -> list[tuple[str, int, str]]:
-    query = f"SELECT commit_id, schema, data FROM {section}"  # noqa: S608  one of two literals
+def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[str]) -> list[_Row]:
+    query = f"SELECT commit_id, schema, attributes, data FROM {section}"  # noqa: S608  one of two literals
     if len(commits) <= _MAX_PICKED:
         marks = ",".join("?" * len(commits))
         return connection.execute(f"{query} WHERE commit_id IN ({marks})", tuple(commits)).fetchall()
@@ -212,12 +226,22 @@ def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[
     return [row for row in connection.execute(query) if row[0] in wanted]
 
 
-def _decode(names: str, commits: list[str], values: list[str]) -> Block:
+def _block(names: str, rows: list[_Row], *, floats_as_text: bool) -> Block:
     metrics, params = json.loads(names)
-    rows = json.loads(f"[{','.join(values)}]")
-    if len(rows) != len(commits):
+    commits, _, attributes, data = zip(*rows, strict=True)
+    columns = [*_columns(attributes), *_columns(data, floats_as_text=floats_as_text)]
+    return Block(tuple(metrics), tuple(params), list(commits), columns)
+
+
+def _columns(documents: Sequence[str], *, floats_as_text: bool = False) -> Iterator[tuple[Any, ...]]:
+    """Return the columns of rows that are JSON lists."""
+    text = f"[{','.join(documents)}]"
+    # Within a list or an object that is a value, text would be taken for text.
+    is_flat = text.count("[") == 1 + len(documents) and "{" not in text
+    rows = _decode_as_text(text) if floats_as_text and is_flat else json.loads(text)
+    if len(rows) != len(documents):
         raise DamagedIndexError
-    return Block(tuple(metrics), tuple(params), commits, list(zip(*rows, strict=True)))
+    return zip(*rows, strict=True)
 
 
 def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summary], keep: Collection[str]) -> None:
@@ -225,7 +249,7 @@ def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summ
     try:
         schemas = {names: number for number, names in connection.execute("SELECT id, names FROM schemas")}
         rows = [_row(connection, schemas, summary) for summary in summaries]
-        connection.executemany(f"INSERT OR REPLACE INTO {section} VALUES (?, ?, ?)", rows)  # noqa: S608  the same
+        connection.executemany(f"INSERT OR REPLACE INTO {section} VALUES (?, ?, ?, ?)", rows)  # noqa: S608  the same
         if keep:
             _forget(connection, section, keep)
     except BaseException:
@@ -234,13 +258,13 @@ def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summ
     connection.commit()
 
 
-def _row(connection: sqlite3.Connection, schemas: dict[str, int], summary: Summary) -> tuple[str, int, str]:
+def _row(connection: sqlite3.Connection, schemas: dict[str, int], summary: Summary) -> _Row:
     names = _encode([list(summary.metrics), list(summary.params)])
     if names not in schemas:
         number = connection.execute("INSERT INTO schemas (names) VALUES (?)", (names,)).lastrowid
         schemas[names] = number or 0
-    values = [*summary.attributes, *summary.metrics.values(), *summary.params.values()]
-    return summary.commit, schemas[names], _encode(values)
+    values = [*summary.metrics.values(), *summary.params.values()]
+    return summary.commit, schemas[names], _encode(summary.attributes), _encode(values)
 
 
 def _forget(connection: sqlite3.Connection, section: Section, keep: Collection[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from typing import NamedTuple
 
@@ -16,10 +15,9 @@ MAX_NAME_LENGTH = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HEX_ID = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _REF = re.compile(
-    r"refs/gittrack/(?:remotes/(?P<remote>[^\n]+)/)?exps/(?P<baseline>[0-9a-f]{64}|[0-9a-f]{40})/(?P<name>[^/\n]+)"
+    r"refs/gittrack/(?:remotes/([^\n]+)/)?exps/([0-9a-f]{64}|[0-9a-f]{40})/"
+    rf"(?!(?:{_HEX_ID.pattern})\Z)({_NAME.pattern})"
 )
-# Private, so that a training script that seeds `random` does not give every run the same name.
-_random = random.SystemRandom()
 _ADJECTIVES = (  # noqa: SIM905  words read best as text
     "able agile airy amber ample apt arid aqua ashen azure bald basic bold brave brief bright brisk broad bronze "
     "busy calm candid chief chilly civil clean clear clever close cold cool coral cosy crisp cubic curly cyan "
@@ -104,7 +102,11 @@ def check_name(name: object) -> str:
 
 def generate_name() -> str:
     """Return a name such as ``brave-otter``, from a source that no seed influences."""
-    return f"{_random.choice(_ADJECTIVES)}-{_random.choice(_NOUNS)}"
+    from random import SystemRandom  # here: who only reads names need not wait for it
+
+    # Private, so that a training script that seeds `random` does not give every run the same name.
+    choice = SystemRandom().choice
+    return f"{choice(_ADJECTIVES)}-{choice(_NOUNS)}"
 
 
 def parse_ref(ref: str) -> ExperimentRef | None:
@@ -118,6 +120,7 @@ def parse_ref(ref: str) -> ExperimentRef | None:
         'brave-otter'
     """
     match = _REF.fullmatch(ref)
-    if match is None or not _NAME.fullmatch(match["name"]) or _HEX_ID.fullmatch(match["name"]):
+    if match is None:
         return None
-    return ExperimentRef(match["baseline"], match["name"], match["remote"])
+    remote, baseline, name = match.groups()
+    return ExperimentRef(baseline, name, remote)

@@ -14,7 +14,7 @@ from gittrack.experiments.index import Block
 from gittrack.experiments.labels import SHORT_ID, describe_baseline, read_names
 from gittrack.experiments.names import NAMESPACE, REMOTES_NAMESPACE, ExperimentRef, parse_ref
 from gittrack.experiments.rows import Row, Rows
-from gittrack.experiments.summaries import ATTRIBUTES, read_summaries
+from gittrack.experiments.summaries import ATTRIBUTES, BASELINE_ATTRIBUTES, read_summaries
 from gittrack.experiments.table import MISSING, Column, Table, param_order
 from gittrack.git.refs import list_refs
 from gittrack.git.rewrites import follow_rewrites, read_rewrites
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
 _LOCAL = "local"
-_N_BASELINE_ATTRIBUTES = 3
 _USUAL = ("experiment", "baseline", "rev", "kind", "status", "created", "source", "landed")
 _EXTRA = ATTRIBUTES[ATTRIBUTES.index("host") :]  # what few need to see
 
@@ -59,18 +58,21 @@ def list_tips(repository: Repository) -> dict[ExperimentRef, str]:
     Args:
         repository: The repository.
     """
-    tips: dict[ExperimentRef, str] = {}
-    seen: set[tuple[str, str, str]] = set()
-    for namespace in (NAMESPACE, REMOTES_NAMESPACE):
-        for ref, commit in sorted(list_refs(repository, namespace).items()):
-            experiment = parse_ref(ref)
-            if experiment is None:
-                continue
+    tips = _read_tips(repository, NAMESPACE)
+    remote_tips = sorted(_read_tips(repository, REMOTES_NAMESPACE).items())
+    if remote_tips:
+        seen = {(experiment.baseline, experiment.name, commit) for experiment, commit in tips.items()}
+        for experiment, commit in remote_tips:
             key = (experiment.baseline, experiment.name, commit)
             if key not in seen:
                 seen.add(key)
                 tips[experiment] = commit
     return tips
+
+
+def _read_tips(repository: Repository, namespace: str) -> dict[ExperimentRef, str]:
+    found = ((parse_ref(ref), commit) for ref, commit in list_refs(repository, namespace).items())
+    return {experiment: commit for experiment, commit in found if experiment is not None}
 
 
 def build_listing(
@@ -110,12 +112,12 @@ def build_listing(
         *(Column(name, "param") for name in names.params),
     ]
     own = _own_cells(rows, _labels(repository, index, rows), now_s)
-    cells = _gather(rows, blocks, base_blocks, attributes[len(own) :])
+    cells = _gather(rows, blocks, base_blocks)
     values = [
         *own,
         *(cells.attribute(name) for name in attributes[len(own) :]),
-        *(cells.column("metrics", name) for name in names.metrics),
-        *(cells.column("params", name) for name in names.params),
+        *(cells.column("metric", name) for name in names.metrics),
+        *(cells.column("param", name) for name in names.params),
     ]
     return Listing(
         Table(tuple(columns), tuple(values)),
@@ -226,21 +228,14 @@ def _own_cells(rows: Rows, labels: dict[str, str], now_s: float) -> list[list[An
     return [experiments, baselines, revs, kinds, statuses, created, sources]
 
 
-def _gather(rows: Rows, blocks: Sequence[Block], base_blocks: Sequence[Block], attributes: Sequence[str]) -> Cells:
-    """Return the columns of params, metrics and some attributes, filled."""
-    places: dict[str, list[int]] = {}
-    base_places: dict[str, list[int]] = {}
-    for place, row in enumerate(rows.rows):
+def _gather(rows: Rows, blocks: Sequence[Block], base_blocks: Sequence[Block]) -> Cells:
+    """Return the columns of params, metrics and attributes."""
+    cells = Cells()
+    places = cells.add(blocks, ATTRIBUTES)
+    base_places = cells.add(base_blocks, BASELINE_ATTRIBUTES)
+    for row, start in zip(rows.rows, rows.baselines, strict=True):
         if row is None:
-            base_places[rows.baselines[place]] = [place]
+            cells.place(base_places.get(start))
         else:
-            places.setdefault(row.commit, []).append(place)
-    cells = Cells(len(rows.rows))
-    for block in blocks:
-        cells.add(block, places, n_attributes=len(ATTRIBUTES), attributes=attributes)
-    for block in base_blocks:
-        cells.add(block, base_places, n_attributes=_N_BASELINE_ATTRIBUTES)
-    for place, row in enumerate(rows.rows):
-        if row is not None and row.live is not None:
-            cells.lay_over(place, row.live, attributes)
+            cells.place(places.get(row.commit), row.live)
     return cells

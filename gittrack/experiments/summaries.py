@@ -30,6 +30,7 @@ ATTRIBUTES = (
     "message",
     "description",
 )
+BASELINE_ATTRIBUTES = ("time", "subject", "problems")
 BROKEN = "broken"
 
 
@@ -38,7 +39,8 @@ class Summary(NamedTuple):
 
     Attributes:
         commit: The commit that says it, 40 or 64 hex.
-        attributes: Values in a fixed order: for experiments that of `ATTRIBUTES`; None where there is none.
+        attributes: Values in a fixed order: for experiments that of `ATTRIBUTES`, for
+            baselines that of `BASELINE_ATTRIBUTES`; None where there is none.
         metrics: The last value of each metric.
         params: The value of each param.
         is_final: Whether the commit can never say anything else; False when objects of it are not here.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -30,7 +29,6 @@ PATIENCE_S = 10.0
 _FIRST_WAIT_S = 0.001
 _LONGEST_WAIT_S = 0.1
 _N_NEW_FOLDER_TRIES = 100
-_random = random.SystemRandom()
 
 
 class RefLockedError(GittrackError):
@@ -100,7 +98,7 @@ def _held_value(repository: Repository, ref: str, new: str | bytes) -> Iterator[
     """Yield a durable temporary file with a ref's new value, held by this process until the end."""
     folder = _values_dir(repository)
     folder.mkdir(parents=True, exist_ok=True)
-    value = folder / f"{_random.getrandbits(64):016x}~{ref.replace('%', '%25').replace('/', '%2F')}"
+    value = folder / f"{os.urandom(8).hex()}~{ref.replace('%', '%25').replace('/', '%2F')}"
     descriptor = _create_held(value)
     try:
         view = memoryview(new if isinstance(new, bytes) else new.encode() + b"\n")
@@ -126,6 +124,9 @@ def _create_held(value: Path) -> int:
 
 
 def _acquire(repository: Repository, value: Path, lock: Path) -> None:
+    from random import SystemRandom  # here: readers of refs load this module too, and never wait
+
+    uniform = SystemRandom().uniform
     deadline = time.monotonic() + PATIENCE_S
     wait_s = _FIRST_WAIT_S
     while True:
@@ -139,7 +140,7 @@ def _acquire(repository: Repository, value: Path, lock: Path) -> None:
                     f"another process has held '{lock}' for more than {PATIENCE_S:.0f} s",
                     hint="if no git command is running in this repository, remove that file",
                 ) from None
-            time.sleep(_random.uniform(0, wait_s))
+            time.sleep(uniform(0, wait_s))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         else:
             return

@@ -27,6 +27,7 @@ _REF = re.compile(
 )
 # An id of zeros stands for no object; git calls a ref with it broken.
 _OID = re.compile(rb"(?=0*[1-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})")
+_PACKED = re.compile(r"^([0-9a-f]{64}|[0-9a-f]{40}) ([^\n]+)$", re.MULTILINE)
 _MAX_SYMREF_DEPTH = 5
 # git gives up on a busy lock after 0.1 s (loose) and 1 s (packed); many writers need more.
 _PATIENT = ("-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=20000")
@@ -284,9 +285,11 @@ def _packed(repository: Repository, start: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     name = start.encode("utf-8", "surrogateescape")
-    if name not in data:
+    first = data.find(b" " + name)
+    if first < 0:
         return {}
-    rest = rb"[^\n]+" if name.endswith(b"/") else rb""
-    pattern = re.compile(rb"^([0-9a-f]{64}|[0-9a-f]{40}) (" + re.escape(name) + rest + rb")$", re.MULTILINE)
-    found = pattern.findall(data)
-    return {ref.decode("utf-8", "surrogateescape"): oid.decode() for oid, ref in found}
+    # The file is sorted: what begins alike stands together, and the rest of many lines need not be looked at.
+    begin, end = data.rfind(b"\n", 0, first) + 1, data.find(b"\n", data.rfind(b" " + name))
+    lines = data[begin : end if end > 0 else None].decode("utf-8", "surrogateescape")
+    is_prefix = start.endswith("/")
+    return {ref: oid for oid, ref in _PACKED.findall(lines) if (ref.startswith(start) if is_prefix else ref == start)}

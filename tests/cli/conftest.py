@@ -28,6 +28,7 @@ def gittrack(
 ) -> Callable[..., list[str]]:
     """Run gittrack in a folder and return the lines of its output and messages; it must exit with `code`."""
     monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.delenv("COLUMNS", raising=False)  # which some runners of tests set, and which would cut tables
 
     def call(*args: str, cwd: Path, code: int = 0) -> list[str]:
         monkeypatch.chdir(cwd)

@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gittrack.cli.render_data import write_csv
 from gittrack.experiments.index import FILE_NAME, VERSION, Index
 from gittrack.experiments.query import build_listing
 from gittrack.experiments.summaries import Summary
@@ -40,6 +42,24 @@ def test_a_warm_index_gives_the_same_table_as_a_cold_one(repository: Repository)
     cold, warm = listing(repository), listing(repository)
     assert cold == warm
     assert (repository.state_dir / FILE_NAME).exists()
+
+
+def test_floats_as_text_are_their_shortest_text(repository: Repository) -> None:
+    """Who only writes numbers out gets the same ones; floats within a list or a dictionary stay numbers."""
+    numbers = {"a": 0.1, "b": 1e-05, "c": 1e22, "d": -0.0, "e": 3, "f": "0.5,x", "g": float("nan")}
+    add_experiment(repository, "one", params=numbers, metrics={"loss": float("inf"), "acc": 2 / 3})
+    add_experiment(repository, "two", params={"layers": [0.1, 0.2]}, metrics={"acc": 0.25})
+    table = listing(repository).table
+    index = Index(repository, floats_as_text=True)
+    as_text = build_listing(repository, index, now_s=time.time()).table
+    index.close()
+    cells = dict(zip(as_text.labels, as_text.cells, strict=True))
+    assert {"0.6666666666666666", 0.25} <= set(cells["acc"])
+    assert [0.1, 0.2] in cells["layers"]
+    texts = [StringIO(), StringIO()]
+    for one, stream in zip((table, as_text), texts, strict=True):
+        write_csv(one, stream)
+    assert texts[0].getvalue() == texts[1].getvalue()
 
 
 def test_nan_survives_the_index(repository: Repository) -> None:
