@@ -1,0 +1,129 @@
+"""One call or more of every command, with what each may change: the list behind the tests of the whole command line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.cli.entry import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+# What a command says that it changes; all else must stay as it is.
+WORK_TREE, BRANCHES, SETTINGS, REMOTE = "work tree", "branches", "settings", "remote"
+
+
+class Call(NamedTuple):
+    """A command line.
+
+    Attributes:
+        words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, and a remote
+            `team` with the experiment `theirs`.
+        changes: What the command says that it changes.
+        takes_files: Whether it reads or writes files of the work tree through git's filters, as `git add` does.
+        code: The exit code where everything is as it should be.
+    """
+
+    words: tuple[str, ...]
+    changes: frozenset[str] = frozenset()
+    takes_files: bool = False
+    code: int = 0
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
+
+
+class Output(NamedTuple):
+    """What a call of gittrack gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+def _calls(*lines: str, changes: str = "", takes_files: bool = False, code: int = 0) -> tuple[Call, ...]:
+    may_change = frozenset(changes.split(", ")) if changes else frozenset()
+    return tuple(Call(tuple(line.split()), may_change, takes_files, code) for line in lines)
+
+
+# Commands in an order in which each finds what it needs. A hook is called as git would call it.
+CALLS: Mapping[str, tuple[Call, ...]] = {
+    "status": _calls("status", "status --json"),
+    "doctor": _calls("doctor", "doctor --json"),
+    "exp show": _calls(
+        "exp show",
+        "exp show --csv",
+        "exp show --json",
+        "exp show --jsonl",
+        "exp show --md",
+        "exp show --all-columns",
+        "exp show --only-changed",
+        "exp show --rev HEAD -n 2 --sort-by acc",
+        "exp show odd",
+        "exp show odd --json",
+    ),
+    "exp list": _calls("exp list", "exp list --json", "exp list --names-only", "exp list team", "exp list team --json"),
+    "exp diff": _calls(
+        "exp diff odd",
+        "exp diff good odd --all",
+        "exp diff good odd --json",
+        "exp diff good odd --md",
+        "exp diff good odd --code",
+    ),
+    "fetch": _calls("fetch team", "fetch team --prune"),
+    "pull": _calls("pull team", "pull team theirs"),
+    "push": _calls("push team --dry-run") + _calls("push team", "push team good", changes=REMOTE),
+    "exp save": _calls("exp save -n saved", "exp save --json", takes_files=True),
+    "exp run": _calls("exp run -n ran -- true", "exp run -n ran-here --in-place -- true", takes_files=True),
+    "exp import": _calls("exp import --dry-run --keep runs-elsewhere", code=2),
+    "exp branch": _calls("exp branch good new-branch", changes=BRANCHES),
+    "exp apply": _calls("exp apply --dry-run good", takes_files=True)
+    + _calls("exp apply --force good", changes=WORK_TREE, takes_files=True),
+    "exp rename": _calls("exp rename spare spare-2"),
+    "exp remove": _calls("exp remove spare-2", "exp remove --restore spare-2")
+    + _calls("exp remove --remote team good", changes=REMOTE),
+    "gc": _calls("gc --dry-run", "gc"),
+    "hook": _calls(
+        *("hook post-commit", "hook post-rewrite amend", "hook post-merge 0"),
+        f"hook post-checkout {'0' * 40} {'0' * 40} 1",
+        takes_files=True,
+    )
+    + _calls("hook pre-push team x", changes=REMOTE),
+    "init": _calls("init --remote team", "init --no-hooks", changes=SETTINGS),
+    "uninit": _calls("uninit", "uninit --purge", changes=SETTINGS),
+}
+
+
+def all_calls() -> Iterator[Call]:
+    """Yield every call, in an order in which each finds what it needs."""
+    for calls in CALLS.values():
+        yield from calls
+
+
+def call_gittrack(*words: str, cwd: Path, environ: Mapping[str, str] | None = None) -> Output:
+    """Run gittrack in this process with nobody at the terminal, and return what it wrote.
+
+    Args:
+        words: The arguments after `gittrack`.
+        cwd: The current folder; it stays so afterwards.
+        environ: The environment; that of this process by default.
+    """
+    os.chdir(cwd)
+    out, err, nothing = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(3))
+    before = sys.stdin
+    sys.stdin = nothing
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(words, dict(os.environ) if environ is None else environ)
+    finally:
+        sys.stdin = before
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))  # type: ignore[attr-defined]
+    return Output(code, *texts)
