@@ -34,12 +34,19 @@ def carry_over(text: str, before: str, after: str) -> Iterator[str]:
     n_last = _n_common(old[first:][::-1], new[first:][::-1])
     changed = new[first : len(new) - n_last]
     end = slid = len(old) - n_last
-    while slid > 0 and old[slid - 1].strip()[:1] in {"", "#"}:
-        slid -= 1
     matches = _matches(old, own)
+    laid_out = [own[matches[number]] if number in matches else line for number, line in enumerate(old)]
+    # a comment further in than what is removed goes with it: it may be the end of a text
+    depth = _indent(laid_out[first]) if first < end else len(text)
+    while slid > 0 and laid_out[slid - 1].lstrip()[:1] in {"", "#"} and _indent(laid_out[slid - 1]) <= depth:
+        slid -= 1
     for stop in (slid, end):
         lines = _replaced(own, old, matches, slice(min(first, stop), stop), changed)
         yield "\n".join(lines) + text[len(text.rstrip("\n")) :]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _n_common(one: Sequence[str], other: Sequence[str]) -> int:

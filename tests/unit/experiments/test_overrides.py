@@ -247,6 +247,13 @@ def test_anchored_scalar_and_its_alias_part() -> None:
     assert parse_values("p.yaml", _apply(text, "lr=1").encode()) == {"lr": 1, "warm": 0.1}
 
 
+def test_text_that_looks_like_a_comment_goes_with_its_key() -> None:
+    """The last line of a removed text does not stay as a comment, the comments behind it do."""
+    text = "a:\n  b: |\n    x\n    # y\n  # of d\n  d: 2\n\n# of c\nc: 1\n"
+    assert _apply(text, "~a.b") == "a:\n  # of d\n  d: 2\n\n# of c\nc: 1\n"
+    assert _apply(text, "~a") == "\n# of c\nc: 1\n"
+
+
 def test_comment_is_not_doubled() -> None:
     """A comment after a text of several lines stays, once, whatever takes the place of the text."""
     for value in ("z", "1", "[1]", "two\nlines"):
@@ -418,7 +425,6 @@ lr = 1
         ("train.opt.name=z", "'a # b' # c", '"z" # c'),
         ("model.'deep.er'.on=false", "true", "false"),
         ("train.new=1", "# c\n", "# c\nnew = 1\n"),
-        ("top=1", "# name\n", "# name\ntop = 1\n\n"),
         ("train.layers.0=1", "[64, 32]", "[1, 32]"),
         ("model.'deep.er'.inline.a=2", "{ a = 1 }", "{ a = 2 }"),
         ("model.'deep.er'.text=x", '"""\nlr = 5\n"""', '"x"'),
@@ -430,6 +436,12 @@ lr = 1
 def test_toml_keeps_its_layout(change: str, before: str, after: str) -> None:
     """A value is changed in place, wherever it stands; tables are found and created."""
     assert _apply(TOML, change, path="params.toml") == TOML[::-1].replace(before[::-1], after[::-1], 1)[::-1]
+
+
+def test_new_toml_key_at_the_top() -> None:
+    """It stands before the first table; some versions of tomlkit add an empty line."""
+    edited = _apply(TOML, "top=1", path="params.toml")
+    assert edited.replace("top = 1\n\n", "top = 1\n") == TOML.replace("# name\n", "# name\ntop = 1\n")
 
 
 def test_toml_line_ends_stay() -> None:
