@@ -31,7 +31,7 @@ def test_param_behind_a_link_is_refused(place: str, repo_dir: Path, gittrack: Gi
     (repo_dir / "folder").symlink_to(outside)
     (repo_dir / "huge.yaml").write_text("#" * (5 << 20), encoding="utf-8")
     command = ("exp", "run", "--in-place", "-S", f"{place}:lr=0.2", "--", "touch", "ran")
-    assert "its params are not edited" in "\n".join(gittrack(*command, cwd=repo_dir, code=1))
+    assert "its params are not set" in "\n".join(gittrack(*command, cwd=repo_dir, code=2))
     assert (outside / "params.yaml").read_text(encoding="utf-8") == "lr: 0.1\n"
     assert (repo_dir / "huge.yaml").stat().st_size == 5 << 20
     assert sorted(path.name for path in outside.iterdir()) == ["params.yaml"]
