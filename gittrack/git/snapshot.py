@@ -8,6 +8,7 @@ returned with the reason.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _DURABLE = ("-c", "core.fsync=loose-object")
 _DURABLE_AT_ONCE = (*_DURABLE, "-c", "core.fsyncMethod=batch")
 _N_WORTH_BATCHING = 16
+_MAX_REFUSED = 64  # files that cannot be read, or whose filter fails
+_DISK_FAULT = re.compile(r"unable to (create|write)|insufficient permission|No space left", re.IGNORECASE)
 # Never code: made by tools, large, and rebuilt from what is recorded. A virtual or conda environment is known by
 # its marker file, whatever its name.
 _GENERATED_FOLDERS = frozenset({"__pycache__", "node_modules", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache"})
@@ -137,7 +140,7 @@ def _add_record(status: _Status, record: str) -> _Status:
     if submodule[0] == "S":
         if "M" in submodule or "U" in submodule:
             status.dirty_submodules.append(path)
-        if submodule[1] == "C":
+        if submodule[1] == "C" or kind == "u":
             status.changed.append(path)
     elif state[1] != ".":
         status.changed.append(path)
@@ -223,14 +226,33 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
         if original.exists():
             # With its times: git compares them with those of the files to find entries it cannot trust.
             shutil.copy2(original, index)
-        if changed:
-            try:
-                _update_index(repository, env, changed)
-            except GitError:
-                readable = [path for path in changed if _is_readable_or_gone(root / path)]
-                left_out.extend(LeftOut(path, "cannot be read", None) for path in set(changed) - set(readable))
-                _update_index(repository, env, readable)
+        for path in _take_up(repository, env, changed):
+            reason = "git cannot take it" if _is_readable_or_gone(root / path) else "cannot be read"
+            left_out.append(LeftOut(path, reason, None))
         return repository.git.text(*_DURABLE, "-c", "core.splitIndex=false", "write-tree", env=env)
+
+
+def _take_up(repository: Repository, env: dict[str, str], paths: list[str]) -> list[str]:
+    """Add paths to a private index, and return those that git refuses, found by halving.
+
+    Raises:
+        GitError: The disk refuses, or git refuses so many that the fault must be elsewhere.
+    """
+    refused: list[str] = []
+    pending = [paths] if paths else []
+    while pending:
+        part = pending.pop()
+        try:
+            _update_index(repository, env, part)
+        except GitError as error:
+            if _DISK_FAULT.search(error.stderr) or len(refused) >= _MAX_REFUSED:
+                raise
+            if len(part) == 1:
+                refused.append(part[0])
+            else:
+                half = len(part) // 2
+                pending += [part[half:], part[:half]]
+    return refused
 
 
 def _update_index(repository: Repository, env: dict[str, str], paths: list[str]) -> None:

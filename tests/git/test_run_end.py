@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.format import Meta
 
-IN_A_BLOCK = (
-    "import gittrack, os, signal, sys, time\nwith gittrack.Run('run') as run:\n    run.log_metric('m', 1)\n    "
-)
-BY_HAND = "import gittrack, os, signal, sys, time\nrun = gittrack.Run('run')\nrun.log_metric('m', 1)\n"
+IMPORTS = "import gittrack, os, signal, sys, time\n"
+IN_A_BLOCK = IMPORTS + "with gittrack.Run('run') as run:\n    run.log_metric('m', 1)\n    "
+BY_HAND = IMPORTS + "run = gittrack.Run('run')\nrun.log_metric('m', 1)\n"
 WAIT = "print('open', flush=True); time.sleep(30)"
 
 

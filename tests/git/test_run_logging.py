@@ -295,9 +295,10 @@ def test_names_of_any_form_come_back(repo_dir: Path, name: str) -> None:
 
 def test_what_utf_8_cannot_hold_is_recorded_all_the_same(repo_dir: Path) -> None:
     """Lone surrogates and NUL in texts and errors are kept as escapes; nothing fails."""
-    with pytest.raises(ValueError, match="bad"), gittrack.Run("bytes", quiet=True) as run:
-        run.note("a\udcffb\0c")
-        run.log_param("p", "\ud800")
+    run = gittrack.Run("bytes", quiet=True)
+    run.note("a\udcffb\0c")
+    run.log_param("p", "\ud800")
+    with pytest.raises(ValueError, match="bad"), run:
         raise ValueError("bad \udcff name \0 " + "x" * 100_000)
     record = read_recorded(repo_dir, "bytes")
     assert record.meta.status == "failed"
