@@ -93,18 +93,23 @@ import pathlib, signal, sys, time
 from gittrack.runs.journal import JournalWriter
 journal = JournalWriter(pathlib.Path(sys.argv[1]), durability=sys.argv[2])
 step = n_interrupts = 0
+is_logging = False
 def interrupt(*_):
-    if n_interrupts < 300:  # none afterwards, when nobody catches it
+    global is_logging, n_interrupts
+    if is_logging:  # never where nobody catches it
+        is_logging = False
+        n_interrupts += 1
         raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0007)
 while n_interrupts < 300:
     try:
+        is_logging = True
         while True:
             journal.metrics({"loss": step}, step, 1.0)
             step += 1
     except KeyboardInterrupt:
-        n_interrupts += 1
+        pass
 signal.setitimer(signal.ITIMER_REAL, 0)
 journal.close()
 print(step)
