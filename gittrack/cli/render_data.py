@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SECTIONS: Final = {"metric": "metrics", "param": "params"}
 _NUMBERS: Final = frozenset({int, float})
 _NUMBERS_OR_MISSING: Final = _NUMBERS | {Missing}
+_WORDS: Final[dict[object, str]] = {MISSING: "", None: "null", True: "true", False: "false"}
+_TEXTS_OR_WORDS: Final = frozenset({str, *map(type, _WORDS)})
 _QUOTED: Final = '",\r\n'  # what a field of CSV may hold only between quotes
 
 
@@ -43,8 +45,8 @@ def write_csv(table: Table, stream: TextIO) -> None:
     """
     header = _quoted(list(table.labels))
     cells = [_csv_cells(column, values) for column, values in zip(table.columns, table.cells, strict=True)]
-    stream.write(",".join(header) + "\n")
-    stream.writelines(f"{line}\n" for line in map(",".join, zip(*cells, strict=True)))
+    lines = [",".join(header), *map(",".join, zip(*cells, strict=True)), ""]
+    stream.write("\n".join(lines))
 
 
 def write_json(table: Table, stream: TextIO) -> None:
@@ -104,17 +106,15 @@ def _csv_cells(column: Column, values: list[object]) -> list[str]:
         return list(map(repr, values))
     if types <= _NUMBERS_OR_MISSING:
         return ["" if value is MISSING else repr(value) for value in values]
+    if types <= _TEXTS_OR_WORDS:
+        return _quoted([value if type(value) is str else _WORDS[value] for value in values])
     return _quoted([value if type(value) is str else _csv_text(value) for value in values])
 
 
 def _csv_text(value: object) -> str:
-    if value is MISSING:
-        return ""
     if type(value) in _NUMBERS:
         return repr(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _json_text(value)
+    return _WORDS[value] if type(value) in _TEXTS_OR_WORDS else _json_text(value)
 
 
 def _quoted(fields: list[str]) -> list[str]:

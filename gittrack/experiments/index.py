@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FILE_NAME = "index.sqlite"
 VERSION = 2  # of what is kept; another one in the file means that it is made anew
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_decode_as_text = json.JSONDecoder(parse_float=str).decode
+_decode_as_text = json.JSONDecoder(parse_float=str, parse_int=str).decode
 _BUSY_S = 0.1  # reading waits no longer for a process that writes
 _MAX_PICKED = 500  # above, one scan of the whole section is faster
 _SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
@@ -70,14 +70,14 @@ class Index:
 
     Args:
         repository: The repository.
-        floats_as_text: Whether `load` may give floats of metrics and params as their shortest text, for those who
+        numbers_as_text: Whether `load` may give numbers of metrics and params as their shortest text, for those who
             only write them out: to parse a float and to write it again takes most of the time of a large table.
     """
 
-    def __init__(self, repository: Repository, *, floats_as_text: bool = False) -> None:
+    def __init__(self, repository: Repository, *, numbers_as_text: bool = False) -> None:
         self.path: Path = repository.state_dir / FILE_NAME
         self._connection: sqlite3.Connection | None = None
-        self._floats_as_text = floats_as_text
+        self._numbers_as_text = numbers_as_text
         self._is_usable = True
 
     def load(self, section: Section, commits: Collection[str]) -> list[Block]:
@@ -87,7 +87,7 @@ class Index:
             section: Which kind of commit.
             commits: Their ids.
         """
-        load = partial(_load, section=section, commits=commits, floats_as_text=self._floats_as_text)
+        load = partial(_load, section=section, commits=commits, numbers_as_text=self._numbers_as_text)
         return self._try(load, may_create=False) or []
 
     def save(self, section: Section, summaries: Iterable[Summary], *, keep: Collection[str] = ()) -> None:
@@ -202,7 +202,7 @@ def _commit(summary: Summary) -> str:
 
 
 def _load(
-    connection: sqlite3.Connection, section: Section, commits: Collection[str], *, floats_as_text: bool
+    connection: sqlite3.Connection, section: Section, commits: Collection[str], *, numbers_as_text: bool
 ) -> list[Block]:
     by_schema: dict[int, list[_Row]] = {}
     for row in _pick(connection, section, commits):
@@ -211,7 +211,7 @@ def _load(
         return []
     names = dict(connection.execute("SELECT id, names FROM schemas"))
     return [
-        _block(names[schema], rows, floats_as_text=floats_as_text)
+        _block(names[schema], rows, numbers_as_text=numbers_as_text)
         for schema, rows in by_schema.items()
         if schema in names
     ]
@@ -226,19 +226,19 @@ def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[
     return [row for row in connection.execute(query) if row[0] in wanted]
 
 
-def _block(names: str, rows: list[_Row], *, floats_as_text: bool) -> Block:
+def _block(names: str, rows: list[_Row], *, numbers_as_text: bool) -> Block:
     metrics, params = json.loads(names)
     commits, _, attributes, data = zip(*rows, strict=True)
-    columns = [*_columns(attributes), *_columns(data, floats_as_text=floats_as_text)]
+    columns = [*_columns(attributes), *_columns(data, numbers_as_text=numbers_as_text)]
     return Block(tuple(metrics), tuple(params), list(commits), columns)
 
 
-def _columns(documents: Sequence[str], *, floats_as_text: bool = False) -> Iterator[tuple[Any, ...]]:
+def _columns(documents: Sequence[str], *, numbers_as_text: bool = False) -> Iterator[tuple[Any, ...]]:
     """Return the columns of rows that are JSON lists."""
     text = f"[{','.join(documents)}]"
     # Within a list or an object that is a value, text would be taken for text.
     is_flat = text.count("[") == 1 + len(documents) and "{" not in text
-    rows = _decode_as_text(text) if floats_as_text and is_flat else json.loads(text)
+    rows = _decode_as_text(text) if numbers_as_text and is_flat else json.loads(text)
     if len(rows) != len(documents):
         raise DamagedIndexError
     return zip(*rows, strict=True)

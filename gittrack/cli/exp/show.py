@@ -137,7 +137,7 @@ def read_listing(repository: Repository, options: ShowOptions | None = None) -> 
         from gittrack.experiments.selection import select_baselines
 
         baselines = select_baselines(repository, options.revisions, options.n_commits)
-    index = Index(repository, floats_as_text=options is not None and _only_copies(options))
+    index = Index(repository, numbers_as_text=options is not None and _only_copies(options))
     # Of the many values that are made none is part of a cycle; to look for cycles costs a fifth of the time.
     gc.disable()
     try:
@@ -155,7 +155,7 @@ def read_listing(repository: Repository, options: ShowOptions | None = None) -> 
 
 
 def _only_copies(options: ShowOptions) -> bool:
-    """Whether cells are written as they come: CSV holds a float's shortest text, if nothing compares or counts."""
+    """Whether cells are written as they come: CSV holds a number's shortest text; nothing compares."""
     return options.output_format == "csv" and options.sort_by is None and not options.only_changed
 
 
