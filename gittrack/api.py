@@ -24,8 +24,30 @@ _N_LEFT_OUT_SHOWN = 3
 _VARIABLES = (RUN_VARIABLE, NAME_VARIABLE, BASELINE_VARIABLE)
 
 
-class Run(_Run):  # noqa: D101  the next line
-    __doc__ = _Run.__doc__
+class Run(_Run):
+    """Record one experiment: params, metrics, tags and notes, with the exact code.
+
+    The constructor returns at once; the code is snapshotted beside the training. What is logged is in a journal on
+    disk within a second, whatever happens to the process. `end` (or the end of the ``with`` block) writes it into
+    git, as ``refs/gittrack/exps/<baseline>/<name>``.
+
+    Outside a git repository the run warns once and is kept in ``gittrack-runs/`` until ``gittrack exp import``. In
+    distributed training only rank 0 writes; on the other ranks every method does nothing.
+
+    Args:
+        name: The experiment's name; made up when not given. A name that exists under the baseline gets a number.
+        group: A name that ties experiments together.
+        description: One text that says what the experiment is about.
+        tags: Keys and values to find it by.
+        params: Params to log at once, as by `log_params`.
+        resume: True to continue the experiment called ``name``, or the name of the one to continue.
+        durability: ``"buffered"`` writes what was logged at least once a second, ``"step"`` at every call.
+        quiet: Whether to end without the line on standard error that says what was recorded.
+
+    Raises:
+        UsageError: An argument has a wrong type or form.
+        GittrackError: There is no experiment to resume, or it is still running.
+    """
 
     def __init__(
         self,

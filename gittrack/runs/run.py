@@ -31,23 +31,16 @@ _FIRST_SECOND, _END_OF_SECONDS = -62_135_596_800.0, 253_402_300_800.0  # of the 
 
 
 class Run:
-    """Record one experiment: params, metrics, tags and notes, with the exact code.
-
-    The constructor returns at once; the code is snapshotted beside the training. What is logged is in a journal on
-    disk within a second, whatever happens to the process. `end` (or the end of the ``with`` block) writes it into
-    git, as ``refs/gittrack/exps/<baseline>/<name>``.
-
-    Outside a git repository the run warns once and is kept in ``gittrack-runs/`` until ``gittrack exp import``. In
-    distributed training only rank 0 writes; on the other ranks every method does nothing.
+    """The run behind `gittrack.Run`, for a process that somebody describes.
 
     Args:
-        name: The experiment's name; made up when not given. A name that exists under the baseline gets a number.
-        group: A name that ties experiments together.
-        description: One text that says what the experiment is about.
-        tags: Keys and values to find it by.
-        params: Params to log at once, as by `log_params`.
-        resume: True to continue the experiment called ``name``, or the name of the one to continue.
-        durability: ``"buffered"`` writes what was logged at least once a second, ``"step"`` at every call.
+        name: As for `gittrack.Run`.
+        group: The same.
+        description: The same.
+        tags: The same.
+        params: The same.
+        resume: The same.
+        durability: The same.
         context: The process's environment, command line and folder.
 
     Raises:
