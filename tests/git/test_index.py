@@ -44,13 +44,13 @@ def test_a_warm_index_gives_the_same_table_as_a_cold_one(repository: Repository)
     assert (repository.state_dir / FILE_NAME).exists()
 
 
-def test_floats_as_text_are_their_shortest_text(repository: Repository) -> None:
+def test_numbers_as_text_are_their_shortest_text(repository: Repository) -> None:
     """Who only writes numbers out gets the same ones; those within a list or a dictionary stay numbers."""
     numbers = {"a": 0.1, "b": 1e-05, "c": 1e22, "d": -0.0, "e": 3, "f": "0.5,x", "g": float("nan")}
     add_experiment(repository, "one", params=numbers, metrics={"loss": float("inf"), "acc": 2 / 3})
     add_experiment(repository, "two", params={"layers": [0.1, 0.2]}, metrics={"acc": 0.25})
     table = listing(repository).table
-    index = Index(repository, floats_as_text=True)
+    index = Index(repository, numbers_as_text=True)
     as_text = build_listing(repository, index, now_s=time.time()).table
     index.close()
     cells = dict(zip(as_text.labels, as_text.cells, strict=True))
