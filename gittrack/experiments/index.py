@@ -6,7 +6,8 @@ works without it.
 
 A row is the id of a commit, the id of its *schema* (the names of its metrics and params, stored once for all that
 share them) and two JSON lists: its attributes, and the values of its metrics and params. Loading is one SELECT, and for
-each schema two calls of the JSON decoder and two transpositions.
+each schema two calls of the JSON decoder and two transpositions. Rows stay in the order in which they were added,
+which is nearly that of tables: values that are shown together then lie together in memory.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ _TABLES = """
 CREATE TABLE schemas (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
 CREATE TABLE experiments (
     commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, attributes TEXT NOT NULL, data TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE baselines (
     commit_id TEXT PRIMARY KEY, schema INTEGER NOT NULL, attributes TEXT NOT NULL, data TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE facts (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 """
 
@@ -98,7 +99,7 @@ class Index:
             summaries: What they say; those that are not final are left out.
             keep: When given, all commits that are still of use: many others are forgotten.
         """
-        final = sorted((summary for summary in summaries if summary.is_final), key=_commit)
+        final = [summary for summary in summaries if summary.is_final]
         if final:
             self._try(lambda connection: _save(connection, section, final, keep), may_create=True)
 
@@ -195,10 +196,6 @@ def _prepare(connection: sqlite3.Connection, *, may_create: bool) -> None:
     if not may_create:
         raise DamagedIndexError
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def _commit(summary: Summary) -> str:
-    return summary.commit
 
 
 def _load(
