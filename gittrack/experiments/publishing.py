@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import DivergedError, GittrackError
 from gittrack.experiments.names import NAMESPACE, parse_ref
-from gittrack.experiments.route import SETTING, Route, find_route
+from gittrack.experiments.route import Route, find_route
 from gittrack.git.packed_refs import create_refs
 from gittrack.git.refs import RefChangedError, RefUpdate, list_refs, transaction
+from gittrack.git.tracking import NAMESPACE_SETTING
 from gittrack.git.transfer import QUIET, Push, fetch_refs, list_remote_refs, push_refs
 
 if TYPE_CHECKING:
@@ -254,9 +255,9 @@ def _refusal(route: Route, refusals: Sequence[PushedRef], remarks: Sequence[str]
     said = f"; it says: {' '.join(remarks)}" if remarks else ""
     word = "experiment" if len(refusals) == 1 else "experiments"
     hint = (
-        f"a host that takes branches only: git config {SETTING} refs/heads/gittrack, then push again"
+        f"a host that takes branches only: git config {NAMESPACE_SETTING} refs/heads/gittrack, then push again"
         if route.published == Route(route.remote).published
-        else f"the git setting '{SETTING}' sends experiments to '{route.published}'"
+        else f"the git setting '{NAMESPACE_SETTING}' sends experiments to '{route.published}'"
     )
     return RemoteRefusedError(f"{route.remote} refused {len(refusals)} {word}: {reasons}{said}", hint=hint)
 

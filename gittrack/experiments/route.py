@@ -12,12 +12,11 @@ from gittrack.errors import UsageError
 from gittrack.experiments.names import NAMESPACE, REMOTES_NAMESPACE, parse_ref
 from gittrack.git.refs import RefError, check_ref
 from gittrack.git.settings import read_setting
+from gittrack.git.tracking import NAMESPACE_SETTING
 
 if TYPE_CHECKING:
     from gittrack.experiments.names import ExperimentRef
     from gittrack.git.repository import Repository
-
-SETTING = "gittrack.pushNamespace"
 
 
 class Route(NamedTuple):
@@ -76,13 +75,13 @@ def find_route(repository: Repository, remote: str) -> Route:
     Raises:
         UsageError: The setting ``gittrack.pushNamespace`` is not a namespace of refs.
     """
-    namespace = read_setting(repository, SETTING)
+    namespace = read_setting(repository, NAMESPACE_SETTING)
     if not namespace:
         return Route(remote)
     try:
         return Route(remote, f"{check_ref(namespace)}/exps")
     except RefError as error:
         raise UsageError(
-            f"the git setting '{SETTING}' is not a namespace of refs: {namespace!r}",
-            hint=f"git config {SETTING} refs/heads/gittrack",
+            f"the git setting '{NAMESPACE_SETTING}' is not a namespace of refs: {namespace!r}",
+            hint=f"git config {NAMESPACE_SETTING} refs/heads/gittrack",
         ) from error

@@ -13,7 +13,10 @@ from gittrack.git.settings import add_setting, read_all_settings, read_setting, 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
-HIDDEN_REFS = "refs/gittrack/"
+NAMESPACE = "refs/gittrack"
+HIDDEN_REFS = f"{NAMESPACE}/"
+# Where experiments are put on a remote that accepts branches only (experiments/route.py).
+NAMESPACE_SETTING = "gittrack.pushNamespace"
 _KINDS = ("exps", "models")
 _DECORATION = "log.excludeDecoration"
 # Since then `git log` decorates only with branches, tags and a few others, unless told otherwise.
@@ -34,17 +37,18 @@ class FetchRefspec(NamedTuple):
     is_current: bool
 
 
-def tracking_refspecs(remote: str) -> tuple[str, ...]:
+def tracking_refspecs(remote: str, namespace: str = NAMESPACE) -> tuple[str, ...]:
     """Return the refspecs that bring a remote's experiments and models with every fetch.
 
     Args:
         remote: The remote's name.
+        namespace: Where the remote has them.
 
     Example:
         >>> tracking_refspecs("origin")[0]
         '+refs/gittrack/exps/*:refs/gittrack/remotes/origin/exps/*'
     """
-    return tuple(f"+refs/gittrack/{kind}/*:refs/gittrack/remotes/{remote}/{kind}/*" for kind in _KINDS)
+    return tuple(f"+{namespace}/{kind}/*:{NAMESPACE}/remotes/{remote}/{kind}/*" for kind in _KINDS)
 
 
 def list_tracking(repository: Repository) -> list[FetchRefspec]:
@@ -54,12 +58,13 @@ def list_tracking(repository: Repository) -> list[FetchRefspec]:
         repository: The repository.
     """
     completed = repository.git.run("config", "--local", "--null", "--get-regexp", r"^remote\..*\.fetch$", check=False)
+    namespace = _published_namespace(repository)
     found = []
     for entry in completed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]:
         key, _, value = entry.partition("\n")
         remote = key[len("remote.") : -len(".fetch")]
         if value.partition(":")[2].startswith("refs/gittrack/remotes/"):
-            found.append(FetchRefspec(remote, value, value in tracking_refspecs(remote)))
+            found.append(FetchRefspec(remote, value, value in tracking_refspecs(remote, namespace)))
     return found
 
 
@@ -71,7 +76,7 @@ def is_tracked(repository: Repository, remote: str) -> bool:
         remote: The remote's name.
     """
     present = [refspec for refspec in list_tracking(repository) if refspec.remote == remote]
-    return {refspec.value for refspec in present} == set(tracking_refspecs(remote))
+    return {refspec.value for refspec in present} == set(tracking_refspecs(remote, _published_namespace(repository)))
 
 
 def can_track(repository: Repository, remote: str) -> bool:
@@ -100,7 +105,7 @@ def add_tracking(repository: Repository, remote: str) -> None:
     for present in list_tracking(repository):
         if present.remote == remote and not present.is_current:
             unset_setting(repository, f"remote.{remote}.fetch", present.value)
-    for refspec in tracking_refspecs(remote):
+    for refspec in tracking_refspecs(remote, _published_namespace(repository)):
         add_setting(repository, f"remote.{remote}.fetch", refspec)
 
 
@@ -148,3 +153,7 @@ def show_decorations(repository: Repository) -> bool:
         return False
     unset_setting(repository, _DECORATION, HIDDEN_REFS)
     return True
+
+
+def _published_namespace(repository: Repository) -> str:
+    return read_setting(repository, NAMESPACE_SETTING) or NAMESPACE

@@ -202,3 +202,18 @@ def test_outside_a_repository_is_an_error(tmp_path: Path, gittrack: Gittrack) ->
     """Without a repository every one of the commands says so and exits with 1."""
     for command in ("init", "uninit", "status", "doctor"):
         assert gittrack(command, cwd=tmp_path, code=1)[0].startswith("error: no git repository")
+
+
+def test_branches_only_hosts_are_fetched_and_listed(
+    tmp_path: Path, repo_dir: Path, remote: Path, git: Git, gittrack: Gittrack
+) -> None:
+    """With the namespace of a host that takes branches only, plain fetches and `exp list REMOTE` find experiments."""
+    git("config", "gittrack.pushNamespace", "refs/heads/gittrack")
+    gittrack("exp", "save", "-n", "calm-owl", cwd=repo_dir)
+    gittrack("push", cwd=repo_dir)
+    assert "calm-owl" in "\n".join(gittrack("exp", "list", "origin", cwd=repo_dir))
+    git("clone", "-q", str(remote), str(tmp_path / "bob"), cwd=tmp_path)
+    git("config", "gittrack.pushNamespace", "refs/heads/gittrack", cwd=tmp_path / "bob")
+    gittrack("init", "--no-hooks", cwd=tmp_path / "bob")
+    git("fetch", "-q", cwd=tmp_path / "bob")
+    assert git("for-each-ref", "--format=%(refname)", "refs/gittrack", cwd=tmp_path / "bob").endswith("calm-owl")

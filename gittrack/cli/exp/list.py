@@ -52,7 +52,7 @@ def command(*, remote: str | None, names_only: bool, as_json: bool) -> int:
     repository, terminal = current_repository(), current_terminal()
     close_dead_runs(repository)
     listing = read_listing(repository)
-    entries = _known(listing) if remote is None else _ask(repository, remote, listing)
+    entries = _known(listing) if remote is None else _ask(repository, terminal, remote, listing)
     if remote is None:
         say_problems(terminal, listing.problems)
     if as_json:
@@ -85,23 +85,26 @@ def _known(listing: Listing) -> list[_Entry]:
     return entries
 
 
-def _ask(repository: Repository, remote: str, listing: Listing) -> list[_Entry]:
+def _ask(repository: Repository, terminal: Terminal, remote: str, listing: Listing) -> list[_Entry]:
     """Return the experiments of a remote; those that are here already have a status."""
-    from gittrack.experiments.names import NAMESPACE, parse_ref
+    from gittrack.cli.share_parts import open_access
+    from gittrack.experiments.route import find_route
+    from gittrack.git.process import GitError
+    from gittrack.git.transfer import list_remote_refs
 
-    completed = repository.git.run("ls-remote", "--refs", "--", remote, f"{NAMESPACE}/*", check=False)
-    if completed.returncode:
-        reason = next((line for line in completed.stderr.splitlines() if line.startswith(("fatal:", "ssh:"))), "")
+    route = find_route(repository, remote)
+    try:
+        refs = list_remote_refs(repository, remote, [f"{route.published}/*"], access=open_access(terminal))
+    except GitError as error:
         raise UnreachableRemoteError(
-            f"remote '{remote}' does not answer: {reason.removeprefix('fatal: ') or completed.stderr.strip()}",
+            f"remote '{remote}' does not answer: {error.message.removeprefix('git ls-remote failed: ')}",
             hint="check the name with 'git remote -v' and your access with 'git ls-remote'",
-        )
+        ) from error
     groups = {entry.facts["baseline"]: entry.group for entry in _known(listing)}
     statuses = {entry.facts["commit"]: entry.status for entry in _known(listing)}
     entries = []
-    for line in completed.stdout.decode("utf-8", "replace").splitlines():
-        commit, _, ref = line.partition("\t")
-        experiment = parse_ref(ref)
+    for ref, commit in refs.items():
+        experiment = route.parse_published(ref)
         if experiment is None:
             continue
         baseline = experiment.baseline
