@@ -22,11 +22,13 @@ _HELP_OPTIONS = ("-h", "--help")
 
 def main() -> int:
     """Run `gittrack` with the arguments of this process and return the exit code."""
+    _open_missing_streams()
     return run(sys.argv[1:], os.environ)
 
 
 def git_exp() -> int:
     """Run `git exp …`, which git looks up as `git-exp`, as `gittrack exp …`."""
+    _open_missing_streams()
     return run(["exp", *sys.argv[1:]], os.environ)
 
 
@@ -38,6 +40,18 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         environ: The environment.
     """
     return run_guarded(lambda: _dispatch(list(argv), environ), environ)
+
+
+def _open_missing_streams() -> None:
+    """Open what the caller closed (`>&-`) on /dev/null, as git does, lest a file of ours is given its number."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)  # noqa: FBT003  takes no keyword
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  a standard stream
 
 
 def _dispatch(argv: list[str], environ: Mapping[str, str]) -> int:

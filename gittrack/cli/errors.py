@@ -63,12 +63,40 @@ def _report(error: Exception, environ: Mapping[str, str]) -> int:
             return INTERRUPTED
         if isinstance(error, ClickException):
             return _report_click(error, environ)
+    if isinstance(error, OSError) and (reason := explain_os_error(error)):
+        say_error(*reason, environ)
+        return GittrackError.exit_code
     from gittrack.cli.crash_report import describe, write_report
 
     path = write_report(error, environ)
     hint = f"this is a defect of gittrack; please hand in the report '{path}'" if path else None
     say_error(f"unexpected {describe(error)}", hint, environ)
     return UNEXPECTED
+
+
+def explain_os_error(error: OSError) -> tuple[str, str | None] | None:
+    """Return a message and a hint for what a disk or the system refused; None where we may have asked for nonsense.
+
+    Args:
+        error: What was raised.
+
+    Example:
+        >>> explain_os_error(OSError(30, "Read-only file system", "/srv/data"))
+        ("read-only file system: '/srv/data'", 'make it writable, or work in a copy that is')
+    """
+    import errno
+
+    full, denied = {errno.ENOSPC, errno.EDQUOT}, {errno.EROFS, errno.EACCES, errno.EPERM}
+    if error.errno not in full | denied | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}:
+        return None
+    reason = os.strerror(error.errno)
+    place = f": '{os.fsdecode(error.filename)}'" if isinstance(error.filename, (str, bytes)) else ""
+    hint = None
+    if error.errno in full:
+        hint = "free some space; what was recorded before is kept"
+    elif error.errno in denied:
+        hint = "make it writable, or work in a copy that is"
+    return f"{reason[:1].lower()}{reason[1:]}{place}", hint
 
 
 def _report_click(error: Exception, environ: Mapping[str, str]) -> int:

@@ -83,11 +83,15 @@ def current_repository() -> Repository:
     """Return the repository that the command was called in.
 
     Raises:
-        NotARepositoryError: There is none.
+        NotARepositoryError: There is none, or the current folder is gone.
     """
-    from gittrack.git.repository import Repository
+    from gittrack.git.repository import NotARepositoryError, Repository
 
-    return Repository.discover(Path.cwd(), os.environ)
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError as error:
+        raise NotARepositoryError("the current folder was removed", hint="change to one that exists") from error
+    return Repository.discover(folder, os.environ)
 
 
 def current_terminal() -> Terminal:

@@ -125,5 +125,5 @@ def call_gittrack(*words: str, cwd: Path, environ: Mapping[str, str] | None = No
     texts = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))  # type: ignore[attr-defined]
+        texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))
     return Output(code, *texts)
