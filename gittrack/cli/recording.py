@@ -38,8 +38,7 @@ def recorded_lines(record: Record, commit: str, terminal: Terminal) -> Iterator[
     """
     meta = record.meta
     status = terminal.style(meta.status, _STATUS_STYLES.get(meta.status, "bold"))
-    n_values = f"{_count(record.params, 'param')}, {_count(record.metrics, 'metric')}"
-    yield f"recorded {terminal.style(meta.name, 'bold')} ({commit[:8]}): {status}, {n_values}"
+    yield f"recorded {terminal.style(meta.name, 'bold')} ({commit[:8]}): {status}, {count_values(record)}"
     if meta.left_out:
         yield terminal.style(_left_out_line(record), "dim")
     for problem in meta.problems:
@@ -68,6 +67,15 @@ def recorded_json(captured: Captured) -> str:
         "problems": list(record.meta.problems),
     }
     return json.dumps(finite(answer), ensure_ascii=False, indent=1)
+
+
+def count_values(record: Record) -> str:
+    """Return how many params and metrics a record has, in words.
+
+    Args:
+        record: What an experiment says.
+    """
+    return f"{_count(record.params, 'param')}, {_count(record.metrics, 'metric')}"
 
 
 def _count(values: Sized, noun: str) -> str:

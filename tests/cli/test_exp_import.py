@@ -65,8 +65,8 @@ def test_all_runs_arrive(repo_dir: Path, jobs: Path, git: Git, gittrack: Gittrac
     state, files = own_state(repo_dir), work_tree(repo_dir)
     lines = gittrack("exp", "import", str(jobs), cwd=repo_dir)
     assert sorted(lines) == [
-        "imported dead: killed, 0 params, 1 metrics",
-        "imported one: completed, 2 params, 1 metrics",
+        "imported dead: killed, 0 params, 1 metric",
+        "imported one: completed, 2 params, 1 metric",
         "imported two: failed, 0 params, 0 metrics",
     ]
     found = metas(repo_dir)
@@ -116,7 +116,7 @@ def test_a_living_run_is_left_alone(
     assert lines == [f"left out '{folder}': still running"]
     run.log_metric("loss", 1)
     run.end()
-    assert gittrack("exp", "import", str(folder), cwd=repo_dir) == ["imported alive: completed, 0 params, 1 metrics"]
+    assert gittrack("exp", "import", str(folder), cwd=repo_dir) == ["imported alive: completed, 0 params, 1 metric"]
 
 
 def test_a_run_of_another_machine_must_have_ended(repo_dir: Path, jobs: Path, gittrack: Gittrack) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
+from gittrack.cli.recording import count_values
 from gittrack.cli.text import sanitise
 
 if TYPE_CHECKING:
@@ -63,5 +64,4 @@ def _describe(done: Import, verb: str) -> str:
     if done.record is None:
         return verb
     meta = done.record.meta
-    n_values = f"{len(done.record.params)} params, {len(done.record.metrics)} metrics"
-    return f"{verb} {meta.name}: {meta.status}, {n_values}"
+    return f"{verb} {meta.name}: {meta.status}, {count_values(done.record)}"
