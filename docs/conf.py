@@ -22,8 +22,11 @@ smartquotes = False  # quotes stand around things to type
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_inherit_docstrings = True
+python_maximum_signature_line_length = 88
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["console.css"]
 html_title = f"gittrack {release}"

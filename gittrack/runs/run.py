@@ -259,7 +259,7 @@ class Run:
         """Bring everything logged so far to the system, so that it survives a kill.
 
         Returns:
-            Whether it does now. When it does not, the disk refuses: the data waits in memory and is tried again.
+            Whether it does now; when not, the disk refuses, and the data waits in memory and is tried again.
         """
         journal = self._journal
         if journal is None:

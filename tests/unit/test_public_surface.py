@@ -24,6 +24,12 @@ def test_a_public_name_is_in_the_reference(name: str) -> None:
     assert f"gittrack.{name}" in REFERENCE
 
 
+@pytest.mark.parametrize("name", [name for name in dir(gittrack.Run) if not name.startswith("_")])
+def test_a_method_of_a_run_is_in_the_reference(name: str) -> None:
+    """Each method and property of `Run` has its entry in docs/reference."""
+    assert f":: gittrack.Run.{name}\n" in REFERENCE
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     """`hasattr` and `from gittrack import x` work as with any module."""
     assert not hasattr(gittrack, "no_such_name")
