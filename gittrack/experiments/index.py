@@ -5,9 +5,10 @@ any time. Where it is missing, damaged, of another version or busy, or the repos
 works without it.
 
 A row is the id of a commit, the id of its *schema* (the names of its metrics and params, stored once for all that
-share them) and two JSON lists: its attributes, and the values of its metrics and params. Loading is one SELECT, and for
-each schema two calls of the JSON decoder and two transpositions. Rows stay in the order in which they were added,
-which is nearly that of tables: values that are shown together then lie together in memory.
+share them) and two JSON lists without their brackets: its attributes, and the values of its metrics and params. The
+lists of many rows, joined by commas, are one long list, of which a column is every n-th value; so loading is one
+SELECT, and for each schema two calls of the JSON decoder. Rows stay in the order in which they were added, which is
+nearly that of tables: values that are shown together then lie together in memory.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from gittrack.experiments.summaries import ATTRIBUTES, BASELINE_ATTRIBUTES
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from gittrack.experiments.summaries import Summary
@@ -28,9 +31,10 @@ if TYPE_CHECKING:
     _Row = tuple[str, int, str, str]
 
 FILE_NAME = "index.sqlite"
-VERSION = 2  # of what is kept; another one in the file means that it is made anew
+VERSION = 3  # of what is kept; another one in the file means that it is made anew
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode_as_text = json.JSONDecoder(parse_float=str, parse_int=str).decode
+_N_ATTRIBUTES = {"experiments": len(ATTRIBUTES), "baselines": len(BASELINE_ATTRIBUTES)}
 _BUSY_S = 0.1  # reading waits no longer for a process that writes
 _MAX_PICKED = 500  # above, one scan of the whole section is faster
 _SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
@@ -59,7 +63,7 @@ class Block(NamedTuple):
     metrics: tuple[str, ...]
     params: tuple[str, ...]
     commits: list[str]
-    columns: list[tuple[Any, ...]]
+    columns: list[Sequence[Any]]
 
 
 class DamagedIndexError(Exception):
@@ -208,7 +212,7 @@ def _load(
         return []
     names = dict(connection.execute("SELECT id, names FROM schemas"))
     return [
-        _block(names[schema], rows, numbers_as_text=numbers_as_text)
+        _block(names[schema], rows, _N_ATTRIBUTES[section], numbers_as_text=numbers_as_text)
         for schema, rows in by_schema.items()
         if schema in names
     ]
@@ -223,22 +227,27 @@ def _pick(connection: sqlite3.Connection, section: Section, commits: Collection[
     return [row for row in connection.execute(query) if row[0] in wanted]
 
 
-def _block(names: str, rows: list[_Row], *, numbers_as_text: bool) -> Block:
+def _block(names: str, rows: list[_Row], n_attributes: int, *, numbers_as_text: bool) -> Block:
     metrics, params = json.loads(names)
     commits, _, attributes, data = zip(*rows, strict=True)
-    columns = [*_columns(attributes), *_columns(data, numbers_as_text=numbers_as_text)]
+    columns: list[Sequence[Any]] = [
+        *_columns(attributes, n_attributes),
+        *_columns(data, len(metrics) + len(params), numbers_as_text=numbers_as_text),
+    ]
     return Block(tuple(metrics), tuple(params), list(commits), columns)
 
 
-def _columns(documents: Sequence[str], *, numbers_as_text: bool = False) -> Iterator[tuple[Any, ...]]:
-    """Return the columns of rows that are JSON lists."""
-    text = f"[{','.join(documents)}]"
+def _columns(rows: Sequence[str], n_columns: int, *, numbers_as_text: bool = False) -> list[list[Any]]:
+    """Return the columns of rows, each the inside of a JSON list."""
+    if not n_columns:
+        return []
+    text = ",".join(rows)
     # Within a list or an object that is a value, text would be taken for text.
-    is_flat = text.count("[") == 1 + len(documents) and "{" not in text
-    rows = _decode_as_text(text) if numbers_as_text and is_flat else json.loads(text)
-    if len(rows) != len(documents):
+    is_flat = "[" not in text and "{" not in text
+    values = (_decode_as_text if numbers_as_text and is_flat else json.loads)(f"[{text}]")
+    if len(values) != n_columns * len(rows):
         raise DamagedIndexError
-    return zip(*rows, strict=True)
+    return [values[position::n_columns] for position in range(n_columns)]
 
 
 def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summary], keep: Collection[str]) -> None:
@@ -261,7 +270,7 @@ def _row(connection: sqlite3.Connection, schemas: dict[str, int], summary: Summa
         number = connection.execute("INSERT INTO schemas (names) VALUES (?)", (names,)).lastrowid
         schemas[names] = number or 0
     values = [*summary.metrics.values(), *summary.params.values()]
-    return summary.commit, schemas[names], _encode(summary.attributes), _encode(values)
+    return summary.commit, schemas[names], _encode(summary.attributes)[1:-1], _encode(values)[1:-1]
 
 
 def _forget(connection: sqlite3.Connection, section: Section, keep: Collection[str]) -> None:
