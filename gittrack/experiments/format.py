@@ -185,7 +185,9 @@ def parse_files(files: Mapping[str, bytes]) -> Record:
 
 def render_meta(meta: Meta) -> bytes:
     """Return ``meta.json``: canonical JSON; values that say nothing are left out."""
-    document = {key: value for key, value in asdict(meta).items() if value not in (None, (), {}, "", False)}
+    # An exit code of 0 says something: the command succeeded.
+    empty = (None, (), {}, "")
+    document = {key: value for key, value in asdict(meta).items() if value is not False and value not in empty}
     extra = document.pop("extra", {})
     for key in _TIMES:
         if key in document:

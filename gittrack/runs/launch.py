@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from gittrack.errors import GittrackError
+from gittrack.errors import GittrackError, UsageError
 from gittrack.git.process import clean_environment
 from gittrack.git.state import read_head
 from gittrack.git.throw_away import throw_away_worktree
@@ -18,7 +18,7 @@ from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
 from gittrack.runs.describe import snapshot_code
 from gittrack.runs.finish import Outcome
 from gittrack.runs.folder import RecordedTip
-from gittrack.runs.links import linked
+from gittrack.runs.links import linked, paths_to_link
 from gittrack.runs.opening import open_run
 from gittrack.runs.set_params import set_params
 from gittrack.values import flatten
@@ -95,11 +95,14 @@ def run_command(
     root = repository.require_work_tree()
     head = read_head(repository)
     if plan.in_place:
+        if plan.links:
+            raise UsageError("nothing is linked when the command runs in place", hint="leave out --link")
         require_program(command[0], context.directory, context.environ)
         set_params(root, plan.overrides)
         return _Recording(repository, head, context, command, plan).run(output)
     if head.sha is None:
         raise GittrackError("a throw-away worktree needs a first commit", hint="commit something, or use --in-place")
+    links = paths_to_link(root, context.directory, plan.links)
     snapshot = snapshot_code(repository, head)
     with throw_away_worktree(repository, head.sha, snapshot.tree) as worktree:
         top = worktree.require_work_tree()
@@ -111,7 +114,7 @@ def run_command(
         require_program(command[0], folder, inner.environ)
         recording = _Recording(worktree, head, inner, command, plan)
         recording.add_left_out(snapshot.left_out)
-        with linked(root, context.directory, top, plan.links):
+        with linked(root, top, links):
             ended = recording.execute(output)
         recording.keep_outputs()
         return recording.close(ended)

@@ -13,25 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+def paths_to_link(workspace: Path, directory: Path, paths: Sequence[str]) -> list[str]:
+    """Return what to link as paths relative to the top of the workspace.
+
+    Args:
+        workspace: The top of the workspace.
+        directory: The folder that the paths are relative to.
+        paths: Files or folders.
+
+    Raises:
+        UsageError: One does not exist, or is not inside the workspace.
+    """
+    return [_path_inside(workspace, directory, path) for path in paths]
+
+
 @contextlib.contextmanager
-def linked(workspace: Path, directory: Path, worktree: Path, paths: Sequence[str]) -> Iterator[None]:
+def linked(workspace: Path, worktree: Path, paths: Sequence[str]) -> Iterator[None]:
     """Link files or folders of the workspace into a worktree, and take the links away afterwards.
 
     A folder that the worktree has too (``data/`` with a tracked ``.gitignore`` in it) gets links to what is missing.
 
     Args:
         workspace: The top of the workspace.
-        directory: The folder that the paths are relative to.
         worktree: The top of the worktree.
-        paths: What to link.
-
-    Raises:
-        UsageError: A path does not exist, or is not inside the workspace.
+        paths: What to link, relative to the top.
     """
-    inside = [_path_inside(workspace, directory, path) for path in paths]
     made: list[Path] = []
     try:
-        for path in inside:
+        for path in paths:
             (worktree / path).parent.mkdir(parents=True, exist_ok=True)
             _link(workspace / path, worktree / path, made)
         yield
