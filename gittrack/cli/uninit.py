@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Never removed: `runs` and `cache` may hold the only copy of what a user recorded.
 _DISPOSABLE = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "index.sqlite-journal", "tmp", "last-error.md")
+_WORKING_FOLDERS = ("names", "refs", "runs", "tmp", "worktrees")
 
 
 @documented(example="gittrack uninit")
@@ -31,8 +32,7 @@ _DISPOSABLE = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "index.sq
 def command(*, purge: bool) -> None:
     """Remove hooks and settings without a trace.
 
-    Hook files become what they were before 'gittrack init'. Experiments stay, as do runs in progress and the
-    cache of artifacts.
+    Hook files become what they were before 'gittrack init'. Experiments stay, as do runs in progress.
     """
     repository = current_repository()
     terminal = current_terminal()
@@ -59,9 +59,10 @@ def take_back(repository: Repository, *, purge: bool) -> Iterator[str]:
         yield "git log: the setting for its decorations is removed"
     names = [ANNOUNCED, *([REWRITES, OLD_REWRITES, *_DISPOSABLE] if purge else [])]
     removed = [name for name in names if _remove(repository.state_dir / name)]
-    with contextlib.suppress(OSError):
-        repository.state_dir.rmdir()  # only when nothing is left in it
-        removed = [""]
+    for folder in (*(repository.state_dir / name for name in _WORKING_FOLDERS), repository.state_dir):
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only when nothing is left in it
+            removed.append(folder.name)
     if removed:
         left = sorted(path.name for path in repository.state_dir.iterdir()) if repository.state_dir.is_dir() else []
         yield f"folder {repository.state_dir}: " + (f"kept for {', '.join(left)}" if left else "removed")
