@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @documented(example="gittrack init\ngit pull   # brings the experiments of others from now on")
 @click.option("--no-hooks", is_flag=True, help="Install no git hooks; everything works without them too.")
-@click.option("--remote", metavar="NAME", help="Share with this remote instead of the one that git pushes to.")
+@click.option("--remote", metavar="NAME", help="Share with this remote instead of the one that git would use.")
 def command(*, no_hooks: bool, remote: str | None) -> None:
     """Set up hooks and sharing in this repository.
 
