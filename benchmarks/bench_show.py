@@ -6,8 +6,8 @@ timed both as loose objects, as runs leave them, and packed, as `git gc` does; m
 
 Limits stand beside each figure. First the design's: with a cold index twice the plumbing and its parsing; with a warm
 one twice `for-each-ref` and what it takes to start (Python, and 90 ms for the program), or two seconds for 100,000.
-Then, for 1,000 experiments, those of the product's first figures: five times and twice the plumbing. With `DVC_BENCH=1` and dvc installed,
-`dvc exp show --csv` is timed too, on as many experiments of its own.
+Then, for 1,000 experiments, those of the product's first figures: five times and twice the plumbing. With `DVC_BENCH=1`
+and dvc installed, `dvc exp show --csv` is timed too, on as many experiments of its own.
 """
 
 from __future__ import annotations
