@@ -110,6 +110,21 @@ def advance_experiment(repository: Repository, experiment: ExperimentRef, commit
     update_ref(repository, experiment.ref, commit, previous)
 
 
+def withdraw(repository: Repository, experiment: ExperimentRef, commit: str, previous: str | None) -> None:
+    """Take back a commit whose objects git removed: the ref gets its previous value, or goes.
+
+    Args:
+        repository: The repository.
+        experiment: The experiment.
+        commit: The commit that its ref names now.
+        previous: The commit before; None when the ref did not exist.
+
+    Raises:
+        RefChangedError: Somebody else moved it meanwhile.
+    """
+    transaction(repository, [RefUpdate(experiment.ref, previous, commit)])
+
+
 def read_tip(repository: Repository, experiment: ExperimentRef) -> str | None:
     """Return the commit of an experiment, or None when there is none."""
     return read_ref(repository, experiment.ref)
@@ -258,6 +273,7 @@ __all__ = [
     "read_tip",
     "rewrite_meta",
     "trash_experiments",
+    "withdraw",
     "write_meta",
     "write_record",
 ]

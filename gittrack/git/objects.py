@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _random = random.SystemRandom()
 _N_NEW_FOLDER_TRIES = 100
+_N_NEW_FILE_TRIES = 10
 _MAX_SECONDS_DIGITS = 18  # what fits git's own 64 bits
 _N_WRITERS = 3
 
@@ -285,6 +286,10 @@ def _write(repository: Repository, kind: bytes, data: bytes) -> str:
         os.utime(target)  # present: fresh again, so that a concurrent `git gc` keeps it
     except FileNotFoundError:
         compressed = zlib.compress(b"%s %d\0%s" % (kind, len(data), data), 1)  # git's level for loose objects
+        for _ in range(_N_NEW_FILE_TRIES):
+            with contextlib.suppress(FileNotFoundError):  # `git prune` removes temporary files, too
+                _publish(compressed, folder, target)
+                return oid
         _publish(compressed, folder, target)
     except PermissionError:  # present, and owned by somebody else in a shared repository
         pass

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _DURABLE = ("-c", "core.fsync=loose-object")
 _DURABLE_AT_ONCE = (*_DURABLE, "-c", "core.fsyncMethod=batch")
 _N_WORTH_BATCHING = 16
+_N_TRIES = 5
+_FOLDER_REMOVED = "unable to create temporary file: No such file or directory"
 _MAX_REFUSED = 64  # files that cannot be read, or whose filter fails
 _DISK_FAULT = re.compile(r"unable to (create|write)|insufficient permission|No space left", re.IGNORECASE)
 # Never code: made by tools, large, and rebuilt from what is recorded. A virtual or conda environment is known by
@@ -229,7 +231,8 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
         for path in _take_up(repository, env, changed):
             reason = "git cannot take it" if _is_readable_or_gone(root / path) else "cannot be read"
             left_out.append(LeftOut(path, reason, None))
-        return repository.git.text(*_DURABLE, "-c", "core.splitIndex=false", "write-tree", env=env)
+        written = _run_patiently(repository, *_DURABLE, "-c", "core.splitIndex=false", "write-tree", env=env)
+        return written.decode().strip()
 
 
 def _take_up(repository: Repository, env: dict[str, str], paths: list[str]) -> list[str]:
@@ -262,4 +265,15 @@ def _update_index(repository: Repository, env: dict[str, str], paths: list[str])
         listed = b"".join(os.fsencode(path) + b"\0" for path in names if options[0] != "--add" or path not in gone)
         if listed:
             arguments = ("-c", "core.splitIndex=false", "update-index", *options, "-z", "--stdin")
-            repository.git.run(*durable, *arguments, input=listed, env=env)
+            _run_patiently(repository, *durable, *arguments, input=listed, env=env)
+
+
+def _run_patiently(repository: Repository, *args: str, env: dict[str, str], input: bytes | None = None) -> bytes:  # noqa: A002  subprocess.run's own name
+    """Run git, again where another git removed a folder of objects, because it was empty, under its hands."""
+    for _ in range(_N_TRIES):
+        try:
+            return repository.git.run(*args, env=env, input=input).stdout
+        except GitError as error:
+            if _FOLDER_REMOVED not in error.stderr:
+                raise
+    return repository.git.run(*args, env=env, input=input).stdout

@@ -12,6 +12,7 @@ from gittrack.experiments.format import Record, Status
 from gittrack.experiments.names import ExperimentRef
 from gittrack.experiments.series import MetricSummary, merge_series, parse_series, render_series, summarise
 from gittrack.git.objects import read_object
+from gittrack.git.prune_watch import PruneWatch
 from gittrack.git.refs import RefChangedError, RefExistsError, read_ref
 from gittrack.git.state import Identity, read_identity
 from gittrack.runs.claims import claim_numbered_name, release_name
@@ -120,7 +121,11 @@ def extend_record(previous: Record, record: Record) -> Record:
 
 
 def publish(
-    repository: Repository, folder: RunFolder, record: Record, resumes: str | None = None
+    repository: Repository,
+    folder: RunFolder,
+    record: Record,
+    resumes: str | None = None,
+    watch: PruneWatch | None = None,
 ) -> tuple[Record, str]:
     """Write a run's record as the next commit of its experiment and move the ref.
 
@@ -132,12 +137,13 @@ def publish(
         folder: The run's folder.
         record: What the run says.
         resumes: The commit of the experiment that the run continued.
+        watch: What has watched the code since it was recorded; by default a ref holds the code, or nothing will.
 
     Returns:
         The record as it was written, and its commit.
 
     Raises:
-        RefChangedError: Others kept changing the experiment faster than this could.
+        RefChangedError: Others kept changing the experiment, or git kept removing it, faster than this could.
         OSError: The disk is full or broken; nothing is lost, the folder stays.
         GittrackError: git failed; the same.
     """
@@ -146,34 +152,45 @@ def publish(
     code_tree = tip.code_tree if tip is not None else _tree_of(repository, record.meta.baseline)
     baseline = record.meta.baseline or repository.zero_id
     author = author_of(repository, record.meta)
-    for _ in range(_N_PUBLISH_TRIES):
-        experiment = ExperimentRef(baseline, record.meta.name)
-        current = read_ref(repository, experiment.ref)
-        if current is not None and current != ours:
-            edited = store.read_record(repository, current).meta
-            if ours is None and edited.id != record.meta.id:
-                record = renamed(repository, record, baseline)
+    with watch or PruneWatch(repository) as active_watch:
+        for _ in range(_N_PUBLISH_TRIES):
+            experiment = ExperimentRef(baseline, record.meta.name)
+            current = read_ref(repository, experiment.ref)
+            if current is not None and current != ours:
+                edited = store.read_record(repository, current).meta
+                if ours is None and edited.id != record.meta.id:
+                    record = renamed(repository, record, baseline)
+                    continue
+                record = _with_edits(record, edited)
+            parent = current or ours or record.meta.baseline
+            commit = store.write_record(
+                repository,
+                record,
+                code_tree=code_tree,
+                parents=[parent] if parent else [],
+                message=commit_message(record.meta),
+                author=author,
+            )
+            if not _move(repository, experiment, commit, current):
                 continue
-            record = _with_edits(record, edited)
-        parent = current or ours or record.meta.baseline
-        commit = store.write_record(
-            repository,
-            record,
-            code_tree=code_tree,
-            parents=[parent] if parent else [],
-            message=commit_message(record.meta),
-            author=author,
-        )
-        try:
-            if current is None:
-                store.create_experiment(repository, experiment, commit)
-            else:
-                store.advance_experiment(repository, experiment, commit, current)
-        except (RefExistsError, RefChangedError):
-            continue
-        folder.write_tip(RecordedTip(commit, code_tree))
-        return record, commit
-    raise RefChangedError(f"'{experiment.ref}' changed {_N_PUBLISH_TRIES} times while it was written")
+            if active_watch.has_lost(commit, parent):
+                store.withdraw(repository, experiment, commit, current)
+                continue
+            folder.write_tip(RecordedTip(commit, code_tree))
+            return record, commit
+    raise RefChangedError(f"'{experiment.ref}' changed, or git removed its objects, {_N_PUBLISH_TRIES} times meanwhile")
+
+
+def _move(repository: Repository, experiment: ExperimentRef, commit: str, current: str | None) -> bool:
+    """Move an experiment's ref, and return False where somebody else was quicker."""
+    try:
+        if current is None:
+            store.create_experiment(repository, experiment, commit)
+        else:
+            store.advance_experiment(repository, experiment, commit, current)
+    except (RefExistsError, RefChangedError):
+        return False
+    return True
 
 
 def commit_message(meta: Meta) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
+_N_FINISH_TRIES = 8  # while git prunes in a loop
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 Durability = Literal["buffered", "step"]
@@ -97,7 +98,7 @@ class OpenedRun:
         try:
             self._close(outcome)
         finally:
-            self.journal.close()
+            self.journal.close(sync=self.record is None)  # git has it all where there is a record
             if self.lock is not None:
                 self.lock.release()
 
@@ -112,9 +113,19 @@ class OpenedRun:
         if self.starter is not None:
             self.starter.wait(is_ending=True)
             collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.code)
-        self.journal.close(sync=self.starter is None)
+        self.journal.flush()
         if self.starter is not None:
-            self.record, self.commit = finish_run(self.starter.repository, self.folder, outcome)
+            self.record, self.commit = self._finish(self.starter, outcome)
+            self.starter.close()
+
+    def _finish(self, starter: Starter, outcome: Outcome) -> tuple[Record, str]:
+        for _ in range(_N_FINISH_TRIES):
+            try:
+                return finish_run(starter.repository, self.folder, outcome, starter.watch)
+            except GittrackError:
+                if not starter.record_again():
+                    raise
+        return finish_run(starter.repository, self.folder, outcome, starter.watch)
 
     def _keep_outcome(self, outcome: Outcome) -> None:
         told: dict[str, PlainValue] = {key: value for key, value in outcome._asdict().items() if value is not None}

@@ -19,6 +19,7 @@ from gittrack.runs.folder import RUNS, list_folders, sweep_half_made
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
+    from gittrack.git.prune_watch import PruneWatch
     from gittrack.git.repository import Repository
     from gittrack.runs.finish import Outcome
     from gittrack.runs.folder import RunFolder
@@ -45,13 +46,16 @@ def close_dead_runs(repository: Repository) -> list[Record]:
     return closed
 
 
-def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | None = None) -> tuple[Record, str]:
+def finish_run(
+    repository: Repository, folder: RunFolder, outcome: Outcome | None = None, watch: PruneWatch | None = None
+) -> tuple[Record, str]:
     """Record a run from its folder, remove the folder, and return the record and its commit.
 
     Args:
         repository: The repository.
         folder: The run's folder, whose lock the caller holds.
         outcome: How it ended; by default what its journal says.
+        watch: What has watched the code since it was recorded, while no ref named it.
 
     Raises:
         GittrackError: It could not be recorded; the folder stays for the next try.
@@ -67,7 +71,7 @@ def finish_run(repository: Repository, folder: RunFolder, outcome: Outcome | Non
     if folder.read_tip() is None and record.meta.baseline and not record.meta.code_tree:
         problem = "the process ended before its code was recorded; the baseline's stands in its place"
         record = replace(record, meta=replace(record.meta, problems=(*record.meta.problems, problem)))
-    record, commit = publish(repository, folder, record, resumes if isinstance(resumes, str) else None)
+    record, commit = publish(repository, folder, record, resumes if isinstance(resumes, str) else None, watch)
     release_name(repository, record.meta.baseline or repository.zero_id, record.meta.name)
     folder.remove()
     return record, commit

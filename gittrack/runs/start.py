@@ -11,6 +11,7 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.experiments.format import Record
 from gittrack.experiments.names import ExperimentRef
+from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch
 from gittrack.git.refs import RefExistsError
 from gittrack.runs.describe import describe_code, describe_surroundings, snapshot_code
 from gittrack.runs.finish import author_of, commit_message, extend_record, merge_params, renamed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gittrack.runs.journal import JournalWriter
 
 _logger = logging.getLogger("gittrack")
+_N_TRIES = 8  # while git prunes in a loop
 
 
 class CodeSnapshot:
@@ -36,9 +38,13 @@ class CodeSnapshot:
     Args:
         repository: A repository with a work tree.
         head: Where HEAD is.
+
+    Attributes:
+        watch: What notices that git removed the snapshot before a ref named it; None before it began.
     """
 
     def __init__(self, repository: Repository, head: Head) -> None:
+        self.watch: PruneWatch | None = None
         self._snapshot: Snapshot | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._take, args=(repository, head), name="gittrack-code", daemon=True)
@@ -57,6 +63,7 @@ class CodeSnapshot:
 
     def _take(self, repository: Repository, head: Head) -> None:
         try:
+            self.watch = PruneWatch(repository)
             self._snapshot = snapshot_code(repository, head)
         except Exception as error:  # noqa: BLE001  raised again where the result is asked for
             self._error = error
@@ -99,6 +106,11 @@ class Starter:
         self._requirements = b""
         self._thread = threading.Thread(target=self._work, name="gittrack-start", daemon=True)
 
+    @property
+    def watch(self) -> PruneWatch | None:
+        """What notices that git removed the code before a ref named it."""
+        return self._snapshot.watch
+
     def begin(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -114,6 +126,27 @@ class Starter:
         self._thread.join()
         if is_ending and self.code is None:
             self._guarded(self._record_late)
+
+    def record_again(self) -> bool:
+        """Record the code as it is at the end, where git removed what was recorded at the start.
+
+        Returns:
+            Whether it had to be, and was.
+        """
+        if self.code is None or not self._has_pruned():
+            return False
+        first = self.code.snapshot.tree
+        self._snapshot = CodeSnapshot(self.repository, self.head)
+        self._record_code()
+        if self.code.snapshot.tree != first:
+            self.journal.event("problem", "git removed the code of the run's start; that of its end stands there")
+        return True
+
+    def close(self) -> None:
+        """End the watch over the code."""
+        watch, self._snapshot.watch = self._snapshot.watch, None
+        if watch is not None:
+            watch.close()
 
     def _work(self) -> None:
         self._guarded(self._tell_surroundings)
@@ -138,19 +171,35 @@ class Starter:
         self.folder.write_meta(surroundings.added_to(self.folder.read_meta()))
 
     def _record_code(self) -> None:
+        for _ in range(_N_TRIES - 1):
+            try:
+                self._try_to_record_code()
+            except GittrackError:
+                if not self._has_pruned():
+                    raise
+                self._snapshot = CodeSnapshot(self.repository, self.head)
+            else:
+                return
+        self._try_to_record_code()
+
+    def _try_to_record_code(self) -> None:
         snapshot = self._snapshot.result()
         self.folder.write_tip(RecordedTip(NO_COMMIT, snapshot.tree))
         code = describe_code(self.folder.read_meta(), self.repository, snapshot)
         self.folder.write_meta(code.meta)
         self.journal.event("declared", dict(code.declared.params))
-        self.code = code
         if not self._is_ending:
             self._publish(code)
+            self.close()
+        self.code = code
 
     def _record_late(self) -> None:
         self._snapshot = CodeSnapshot(self.repository, self.head)
         self._record_code()
         self.journal.event("problem", "the code is that of the run's end, for it could not be recorded at the start")
+
+    def _has_pruned(self) -> bool:
+        return self.watch is not None and self.watch.has_pruned()
 
     def _publish(self, code: Code) -> None:
         """Write the experiment's first commit and its ref; a name that was taken meanwhile gets a number."""
@@ -179,6 +228,9 @@ class Starter:
             except RefExistsError:
                 record = self._renamed(record, baseline)
                 continue
+            if self.watch is not None and self.watch.has_lost(commit, self.resumes or meta.baseline):
+                store.withdraw(self.repository, experiment, commit, self.resumes)
+                raise ObjectsPrunedError("git removed objects of the experiment while they were recorded")
             self.folder.write_tip(RecordedTip(commit, code.snapshot.tree))
             return
 
