@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import click
-from click.shell_completion import CompletionItem, shell_complete
 
 from gittrack.cli.commands import COMMANDS, GROUPS, render_help, subcommands
 from gittrack.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from click.shell_completion import CompletionItem
 
 _COMPLETION_VARIABLE = "_GITTRACK_COMPLETE"  # set by the completion scripts that click writes
 
@@ -26,6 +27,8 @@ def run_click(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """
     top = CommandGroup("")
     if instruction := environ.get(_COMPLETION_VARIABLE):
+        from click.shell_completion import shell_complete
+
         return shell_complete(top, {}, "gittrack", _COMPLETION_VARIABLE, instruction)
     try:
         with top.make_context("gittrack", list(argv)) as context:
@@ -81,6 +84,8 @@ class CommandGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
         """Return the commands that begin so, without importing them."""
+        from click.shell_completion import CompletionItem
+
         names = subcommands(self._words).items()
         return [CompletionItem(name, help=help_text) for name, help_text in names if name.startswith(incomplete)]
 

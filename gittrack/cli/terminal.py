@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from gittrack.cli.text import display_width, sanitise, shorten, style
 
@@ -22,8 +21,7 @@ _NOT_FOUND: Final = frozenset({126, 127})  # what a shell returns for a command 
 _PROGRESS_INTERVAL_S: Final = 0.1
 
 
-@dataclass(frozen=True)
-class Terminal:
+class Terminal(NamedTuple):
     """Where a command's output goes and what can be shown there.
 
     Args:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from gittrack.errors import UsageError
 
@@ -57,8 +57,7 @@ class BadPatternError(UsageError):
     """A column pattern is not a regular expression."""
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column: what it is called and how to read it.
 
     Args:
