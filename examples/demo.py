@@ -39,6 +39,7 @@ class Person:
             PATH=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
             GIT_CONFIG_NOSYSTEM="1",
             GITTRACK_PAGER="cat",
+            COLUMNS=str(shutil.get_terminal_size((120, 24)).columns),  # tables fit a log as well as a terminal
             PYTHONWARNINGS="ignore",  # scikit-learn says that few epochs do not converge
         )
         for key, value in (("user.name", name), ("user.email", f"{name.lower()}@example.org"), ("gc.auto", "0")):
