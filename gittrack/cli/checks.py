@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gittrack import __version__
 from gittrack.git.hooks import find_place, inspect_hooks
+from gittrack.git.process import failure
 from gittrack.git.remotes import list_remotes
 from gittrack.git.settings import read_bool_setting
 from gittrack.git.tracking import can_track, is_tracked, list_tracking
@@ -155,8 +156,8 @@ def check_connection(examined: Examined) -> Iterator[Finding]:
         done = repository.git.run("ls-remote", "--refs", "--", remote, "refs/gittrack/exps/*", check=False)
         topic = f"connection to {remote}"
         if done.returncode:
-            reason = done.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
-            yield Finding(topic, "error", reason or "no answer", f"git ls-remote {remote}")
+            reason = failure(("ls-remote",), done).message.removeprefix("git ls-remote failed: ")
+            yield Finding(topic, "error", reason, f"git ls-remote {remote}")
         else:
             yield Finding(topic, "ok", f"{len(done.stdout.splitlines())} experiments there")
 

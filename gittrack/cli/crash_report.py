@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import gittrack
 from gittrack.errors import GittrackError
-from gittrack.git.process import Git
+from gittrack.git.process import Git, scrub
 from gittrack.git.repository import Repository
 
 if TYPE_CHECKING:
@@ -96,5 +96,6 @@ def _harmless(text: str) -> str:
     """Return text without credentials and without the name of the user's home."""
     from gittrack.secrets import mask_secrets
 
+    text = scrub(mask_secrets(text))
     home = str(Path("~").expanduser())
-    return re.sub(rf"{re.escape(home)}(?=/)", "~", mask_secrets(text)) if len(home) > 1 else mask_secrets(text)
+    return re.sub(rf"{re.escape(home)}(?=/)", "~", text) if len(home) > 1 else text

@@ -34,7 +34,9 @@ def main(argv: Sequence[str], stdin: BinaryIO, environ: Mapping[str, str]) -> in
     """
     folder = os.getcwd()  # noqa: PTH109  pathlib costs a hook 4 ms
     pushed = _pushed_ids(stdin.read())
-    if not argv or pushed == [] or not _has_experiments(folder, environ):
+    # Of an address without a name nobody knows what is there; git gives it twice.
+    is_nameless = len(argv) > 1 and argv[0] == argv[1]
+    if not argv or is_nameless or pushed == [] or not _has_experiments(folder, environ):
         return 0
     from pathlib import Path
 
@@ -77,7 +79,7 @@ def _share(repository: Repository, remote: str, pushed: list[str] | None) -> int
     from gittrack.git.state import read_head
 
     unshared = list_unshared(repository, remote)
-    if not unshared or remote not in list_remotes(repository):  # a push to a bare URL: nobody knows what it has
+    if not unshared or remote not in list_remotes(repository):
         return 0
     head = read_head(repository).sha
     tips = [head] if pushed is None and head else pushed or []

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gittrack.cli.text import sanitise
-from gittrack.git.remotes import NoRemoteError, list_remotes, remote_url, require_remote
+from gittrack.git.remotes import NoRemoteError, is_address, list_remotes, remote_url, require_remote
 from gittrack.git.state import read_head
 from gittrack.git.transfer import Access
 
@@ -37,7 +37,7 @@ def find_remote(repository: Repository, asked: str | None, verb: str) -> str:
         return require_remote(repository, read_head(repository), asked)
     except NoRemoteError as error:
         remotes = list_remotes(repository)
-        if asked is None or not remotes:
+        if asked is None or not remotes or is_address(asked):
             raise
         raise NoRemoteError(
             error.message, hint=f"the remote comes first, as in 'gittrack {verb} {remotes[0]} {asked}'"

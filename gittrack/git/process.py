@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]+@")
+_QUERY = re.compile(r"(?P<address>[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?#]*)[?#][^\s'\"]*")
+_SSH_USER = re.compile(r"[^\s@/'\"<>]+@(?=[A-Za-z0-9.-]+:)")
+# What git says when the program that it talks through ended; that one said why.
+_NO_ANSWER = "fatal: Could not read from remote repository."
 
 
 class GitError(GittrackError):
@@ -155,28 +159,33 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def scrub(text: str) -> str:
-    """Return text without the user and password parts of URLs.
+    """Return text without users, passwords and queries of URLs, and without the users of scp-like addresses.
 
     Example:
         >>> scrub("fatal: unable to access 'https://me:s3cret@example.org/x.git/'")
         "fatal: unable to access 'https://example.org/x.git/'"
     """
-    return _USERINFO.sub(r"\g<scheme>", text)
+    return _SSH_USER.sub("", _QUERY.sub(r"\g<address>", _USERINFO.sub(r"\g<scheme>", text)))
 
 
-def failure(args: tuple[str, ...], completed: Completed) -> GitError:
+def failure(args: tuple[str, ...], completed: Completed, *, hint: str | None = None) -> GitError:
     """Return the error for a git call that failed, with git's own reason in one line.
 
     Args:
         args: The arguments after ``git``.
         completed: What git answered.
+        hint: The way out.
     """
-    lines = [line for line in completed.stderr.splitlines() if line.strip()]
-    reasons = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
-    reason = "; ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in reasons)
+    lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    reasons = [line for line in lines if line.startswith(("fatal:", "error:")) and line != _NO_ANSWER]
+    if not reasons and _NO_ANSWER in lines:
+        reasons = lines[: lines.index(_NO_ANSWER)][-1:] or [_NO_ANSWER]
+    reasons = reasons or lines[-1:]
+    reason = "; ".join(line.removeprefix("fatal: ").removeprefix("error: ").rstrip(".") for line in reasons)
     verb = next((arg for arg in args if not arg.startswith("-")), "")
     return GitError(
         f"git {verb} failed: {reason or f'exit code {completed.returncode}'}",
         returncode=completed.returncode,
         stderr=completed.stderr,
+        hint=hint,
     )

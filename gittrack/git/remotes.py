@@ -60,8 +60,22 @@ def require_remote(repository: Repository, head: Head, name: str | None) -> str:
             raise NoRemoteError("no remote to use" if remotes else "this repository has no remote", hint=hint)
     elif name not in remotes:
         known = ", ".join(remotes) or "none"
-        raise NoRemoteError(f"no remote '{name}' (there is: {known})", hint=f"git remote add -- {name} <url>")
+        shown = strip_credentials(name)
+        way_out = f"git remote add {'-- ' if name.startswith('-') else ''}{shown} <url>"
+        if is_address(name):
+            way_out = f"give the address a name: git remote add <name> {shown}"
+        raise NoRemoteError(f"no remote '{shown}' (there is: {known})", hint=way_out)
     return name
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is a URL, an scp-like address or a path, rather than the name of a remote.
+
+    Example:
+        >>> is_address("example.org:team/project.git"), is_address("../project.git"), is_address("origin")
+        (True, True, False)
+    """
+    return ":" in text or text.startswith((".", "/", "~"))
 
 
 def remote_url(repository: Repository, name: str) -> str | None:

@@ -13,6 +13,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 from gittrack.git.process import Completed, failure, scrub
+from gittrack.git.remotes import strip_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,7 +107,7 @@ def fetch_refs(
     arguments = [*_FETCH, "--prune" if prune else "--no-prune", loudness, "--stdin", "--", remote]
     completed = _run(repository, arguments, access, "".join(f"{refspec}\n" for refspec in refspecs), meanwhile)
     if completed.returncode:
-        raise failure(("fetch",), completed)
+        raise failure(("fetch",), completed, hint=_advice(remote))
 
 
 def push_refs(
@@ -142,7 +143,7 @@ def push_refs(
     refs = _parse_porcelain(completed.stdout.decode("utf-8", "surrogateescape"))
     was_cut = any(ref.reason.startswith("[remote failure]") for ref in refs)
     if completed.returncode and (was_cut or not any(ref.status == "rejected" for ref in refs)):
-        raise failure(("push",), completed)
+        raise failure(("push",), completed, hint=_advice(remote))
     said = [
         line.removeprefix("remote:").strip() for line in completed.stderr.splitlines() if line.startswith("remote:")
     ]
@@ -165,9 +166,13 @@ def list_remote_refs(
     """
     completed = _run(repository, ["ls-remote", "--refs", "--quiet", "--", remote, *patterns], access)
     if completed.returncode:
-        raise failure(("ls-remote",), completed)
+        raise failure(("ls-remote",), completed, hint=_advice(remote))
     lines = completed.stdout.decode("utf-8", "surrogateescape").splitlines()
     return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines)}
+
+
+def _advice(remote: str) -> str:
+    return f"see whether git itself gets an answer: git ls-remote {strip_credentials(remote)}"
 
 
 def _run(

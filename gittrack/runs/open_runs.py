@@ -87,9 +87,11 @@ def status_after(error: BaseException | None) -> RunEnd:
         if error.code in (None, 0):
             return RunEnd("completed", None)
         return RunEnd("failed", f"exit code {error.code}" if isinstance(error.code, int) else str(error.code))
+    from gittrack.secrets import mask_secrets  # here: few runs fail, and its patterns take a while to compile
+
     kind = type(error).__name__
     try:
-        text = str(error).strip()
+        text = mask_secrets(str(error).strip())
     except Exception:  # noqa: BLE001  an exception whose text cannot be made
         text = ""
     if len(text) > _MAX_MESSAGE_LENGTH:

@@ -9,7 +9,9 @@ import click
 
 from gittrack.cli.exp.show import close_dead_runs, read_listing, say_problems, write_lines
 from gittrack.cli.options import current_repository, current_terminal, documented
+from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError
+from gittrack.git.remotes import strip_credentials
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal
@@ -58,9 +60,9 @@ def command(*, remote: str | None, names_only: bool, as_json: bool) -> int:
     if as_json:
         terminal.echo(json.dumps([entry.facts for entry in entries], indent=2, ensure_ascii=False))
     elif names_only:
-        write_lines(terminal, [entry.label for entry in entries], is_paged=False)
+        write_lines(terminal, [sanitise(entry.label) for entry in entries], is_paged=False)
     elif not entries:
-        terminal.note(f"no experiments on '{remote}'" if remote else "no experiments yet")
+        terminal.note(sanitise(f"no experiments on '{strip_credentials(remote)}'") if remote else "no experiments yet")
     else:
         write_lines(terminal, _lines(terminal, entries), is_paged=True)
     return 0
@@ -96,8 +98,9 @@ def _ask(repository: Repository, terminal: Terminal, remote: str, listing: Listi
     try:
         refs = list_remote_refs(repository, remote, [f"{route.published}/*"], access=open_access(terminal))
     except GitError as error:
+        reason = error.message.removeprefix("git ls-remote failed: ")
         raise UnreachableRemoteError(
-            f"remote '{remote}' does not answer: {error.message.removeprefix('git ls-remote failed: ')}",
+            f"remote '{strip_credentials(remote)}' does not answer: {reason}",
             hint="check the name with 'git remote -v' and your access with 'git ls-remote'",
         ) from error
     groups = {entry.facts["baseline"]: entry.group for entry in _known(listing)}
@@ -126,8 +129,6 @@ def _group_and_name(entry: _Entry) -> tuple[str, str]:
 
 
 def _lines(terminal: Terminal, entries: list[_Entry]) -> list[str]:
-    from gittrack.cli.terminal import sanitise
-
     lines: list[str] = []
     width = max(len(entry.label) for entry in entries)
     group = None
