@@ -6,12 +6,14 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.experiments.declared import read_declared
 from gittrack.experiments.format import Record
 from gittrack.experiments.landed import find_landed
 from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.git.objects import read_commit, read_path
+from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch
 from gittrack.git.refs import RefChangedError
 from gittrack.git.state import read_head
 from gittrack.git.work_tree import MAX_FILE_BYTES
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
+_N_TRIES = 8  # while git prunes in a loop
 
 
 class Captured(NamedTuple):
@@ -73,11 +76,30 @@ def save_workspace(
     head = read_head(repository)
     meta = describe_process(context, name="", run_id=new_run_id(), source="save")
     meta = replace(describe_place(meta, repository, head, context.directory), description=message or None)
-    code = describe_code(meta, repository, snapshot_code(repository, head))
     surroundings = describe_surroundings(repository, head, context.environ)
-    meta = replace(surroundings.added_to(code.meta), status="completed", ended=meta.started)
-    record = _record(meta, code.declared, surroundings.requirements)
-    return _create(repository, record, code.snapshot.tree, name)
+    meta = replace(surroundings.added_to(meta), status="completed", ended=meta.started)
+    for _ in range(_N_TRIES - 1):
+        with PruneWatch(repository) as watch:
+            try:
+                return _save(repository, head, meta, surroundings.requirements, name, watch)
+            except claims.NameTakenError:
+                raise
+            except GittrackError:
+                if not watch.has_pruned():
+                    raise
+    with PruneWatch(repository) as watch:
+        return _save(repository, head, meta, surroundings.requirements, name, watch)
+
+
+def _save(
+    repository: Repository, head: Head, meta: Meta, requirements: bytes, name: str | None, watch: PruneWatch
+) -> Captured:
+    code = describe_code(meta, repository, snapshot_code(repository, head))
+    captured = _create(repository, _record(code.meta, code.declared, requirements), code.snapshot.tree, name)
+    if watch.has_lost(captured.commit, meta.baseline):
+        store.withdraw(repository, captured.experiment, captured.commit, None)
+        raise ObjectsPrunedError("git removed objects of the experiment while they were recorded")
+    return captured
 
 
 def capture_commit(repository: Repository, context: RunContext, n_ancestors: int = 1) -> list[Captured]:

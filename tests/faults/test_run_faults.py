@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gittrack.runs.capture import save_workspace
+from gittrack.runs.context import RunContext
 from gittrack.runs.folder import list_folders
 from gittrack.runs.recovery import close_dead_runs
 from tests.support.git_repository import looping, make_repository, open_repository, run_git
@@ -137,6 +139,20 @@ def test_many_record_while_git_collects_garbage(
     assert set(records) == set(acknowledged)
     for name, record in records.items():
         assert record.params["number"] == record.metrics["m"].last == int(name.partition("-")[2])
+
+
+def test_saving_survives_pruning(repo_dir: Path) -> None:
+    """The workspace is recorded whole while `git gc --prune=now` loops."""
+    repository = open_repository(repo_dir)
+    context = RunContext(dict(os.environ), (), repo_dir)
+    with looping(repo_dir, ["gc", "-q", "--prune=now"]):
+        for number in range(15):
+            (repo_dir / "new.py").write_text(f"{number}\n", encoding="utf-8")
+            save_workspace(repository, context, name=f"s{number}")
+    settle(repo_dir)
+    for number in range(15):
+        ref = f"refs/gittrack/exps/{run_git('rev-parse', 'HEAD', cwd=repo_dir)}/s{number}"
+        assert run_git("show", f"{ref}:new.py", cwd=repo_dir) == str(number)
 
 
 @pytest.mark.parametrize("when", ["recorded", "at once"])
