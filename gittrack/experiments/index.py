@@ -35,6 +35,7 @@ VERSION = 3  # of what is kept; another one in the file means that it is made an
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode_as_text = json.JSONDecoder(parse_float=str, parse_int=str).decode
 _N_ATTRIBUTES = {"experiments": len(ATTRIBUTES), "baselines": len(BASELINE_ATTRIBUTES)}
+_N_ROWS_AT_ONCE = 1000  # few enough for the processor's cache
 _BUSY_S = 0.1  # reading waits no longer for a process that writes
 _MAX_PICKED = 500  # above, one scan of the whole section is faster
 _SPARE_ROWS = 1000  # rows of commits that are no tips any more are kept up to here
@@ -239,15 +240,18 @@ def _block(names: str, rows: list[_Row], n_attributes: int, *, numbers_as_text: 
 
 def _columns(rows: Sequence[str], n_columns: int, *, numbers_as_text: bool = False) -> list[list[Any]]:
     """Return the columns of rows, each the inside of a JSON list."""
-    if not n_columns:
-        return []
-    text = ",".join(rows)
-    # Within a list or an object that is a value, text would be taken for text.
-    is_flat = "[" not in text and "{" not in text
-    values = (_decode_as_text if numbers_as_text and is_flat else json.loads)(f"[{text}]")
-    if len(values) != n_columns * len(rows):
-        raise DamagedIndexError
-    return [values[position::n_columns] for position in range(n_columns)]
+    columns: list[list[Any]] = [[] for _ in range(n_columns)]
+    for start in range(0, len(rows) if n_columns else 0, _N_ROWS_AT_ONCE):
+        some = rows[start : start + _N_ROWS_AT_ONCE]
+        text = ",".join(some)
+        # Within a list or an object that is a value, text would be taken for text.
+        is_flat = "[" not in text and "{" not in text
+        values = (_decode_as_text if numbers_as_text and is_flat else json.loads)(f"[{text}]")
+        if len(values) != n_columns * len(some):
+            raise DamagedIndexError
+        for position, column in enumerate(columns):
+            column.extend(values[position::n_columns])
+    return columns
 
 
 def _save(connection: sqlite3.Connection, section: Section, summaries: list[Summary], keep: Collection[str]) -> None:
