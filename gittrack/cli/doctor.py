@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,9 @@ def command(*, network: bool, as_json: bool) -> int:
     checks = (*CHECKS, check_connection) if network else CHECKS
     findings = [finding for check in checks for finding in check(examined)]
     if as_json:
-        terminal.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        from gittrack.cli.render_data import render_json
+
+        terminal.echo(render_json([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
             _show(terminal, finding)

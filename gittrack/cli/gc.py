@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,9 @@ def command(*, days: float, dry_run: bool, as_json: bool) -> None:
             terminal.note(f"recorded {record.meta.name}, whose process had ended: {record.meta.status}")
     collected = collect_garbage(repository, before_s=time.time() - days * _DAY_S, dry_run=dry_run)
     if as_json:
-        terminal.echo(json.dumps(_document(collected), indent=1))
+        from gittrack.cli.render_data import render_json
+
+        terminal.echo(render_json(_document(collected), indent=1))
         return
     for line in _lines(collected, dry_run=dry_run):
         terminal.echo(line)

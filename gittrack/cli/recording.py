@@ -51,9 +51,7 @@ def recorded_json(captured: Captured) -> str:
     Args:
         captured: The experiment.
     """
-    import json
-
-    from gittrack.cli.render_data import finite
+    from gittrack.cli.render_data import render_json
 
     record = captured.record
     answer = {
@@ -66,7 +64,7 @@ def recorded_json(captured: Captured) -> str:
         "left_out": [dict(item) for item in record.meta.left_out],
         "problems": list(record.meta.problems),
     }
-    return json.dumps(finite(answer), ensure_ascii=False, indent=1)
+    return render_json(answer, indent=1)
 
 
 def count_values(record: Record) -> str:

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, TextIO
 
 from gittrack.cli.cells import render_moment, render_value
+from gittrack.cli.text import sanitise, sanitise_json
 from gittrack.experiments.table import MISSING, Missing
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _json_rows(table: Table) -> Iterator[str]:
                 row[name] = None if value is MISSING else value
             elif value is not MISSING:
                 parts[section][name] = value
-        yield encode(row | parts)
+        yield sanitise_json(encode(row | parts))
 
 
 def _json_cells(column: Column, values: list[object]) -> list[object]:
@@ -157,6 +158,24 @@ def _json_cells(column: Column, values: list[object]) -> list[object]:
     if float in set(map(type, values)) or any(isinstance(value, (list, dict)) for value in values):
         return [finite(value) for value in values]
     return values
+
+
+def render_json(value: object, *, indent: int = 2) -> str:
+    """Return plain data as JSON that any terminal shows and any parser reads.
+
+    Args:
+        value: What to write.
+        indent: Spaces of each level.
+
+    Example:
+        >>> print(render_json({"loss": float("nan")}, indent=1))
+        {
+         "loss": "nan"
+        }
+    """
+    import json
+
+    return sanitise_json(json.dumps(finite(value), indent=indent, ensure_ascii=False))
 
 
 def finite(value: object) -> object:
@@ -197,6 +216,7 @@ def _markdown_text(text: str) -> str:
         >>> print(_markdown_text("a|b <i> *c*"))
         a\|b &lt;i> \*c\*
     """
+    text = sanitise(text)
     for character in "\\|*_`[~":
         if character in text:
             text = text.replace(character, "\\" + character)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -94,7 +93,9 @@ def command(*, as_json: bool) -> None:
     terminal = current_terminal()
     status = read_status(repository, find_program(repository.environ))
     if as_json:
-        terminal.echo(json.dumps(asdict(status), indent=2, ensure_ascii=False))
+        from gittrack.cli.render_data import render_json
+
+        terminal.echo(render_json(asdict(status)))
         return
     for label, text in render_status(status):
         terminal.echo(terminal.style(f"{label:<12}", "bold") + sanitise(text))

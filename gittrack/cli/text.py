@@ -56,6 +56,23 @@ def sanitise(text: str, *, multiline: bool = False) -> str:
     )
 
 
+def sanitise_json(text: str) -> str:
+    r"""Return JSON with the control characters and invisible marks of its strings written as JSON has them.
+
+    It means the same to every reader; only a terminal would have taken it otherwise.
+
+    Args:
+        text: JSON, in which such characters can be nowhere but in strings.
+
+    Example:
+        >>> print(sanitise_json('["\x9b2J \u202e é"]'))
+        ["\u009b2J \u202e é"]
+    """
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(map(_json_character, text))
+
+
 def style(text: str, *names: str, colour: bool = True) -> str:
     r"""Return `text` in the named styles, or unchanged without `colour`.
 
@@ -110,6 +127,16 @@ def shorten(text: str, width: int, *, ellipsis: str = ELLIPSIS, end: bool = Fals
 def pad(text: str, width: int) -> str:
     """Return `text` filled with spaces on the right to `width` columns."""
     return text + " " * (width - display_width(text))
+
+
+@lru_cache(maxsize=4096)
+def _json_character(character: str) -> str:
+    from json import dumps
+    from unicodedata import category
+
+    if category(character) not in _HIDDEN or character in _JOINERS + "\n":
+        return character
+    return "\\u007f" if character == "\x7f" else dumps(character)[1:-1]
 
 
 @lru_cache(maxsize=4096)  # the branches of a tree and words of status come again on every line

@@ -123,6 +123,9 @@ def diff_code(repository: Repository, old: Side, new: Side, *, colour: bool) -> 
         new: The second side.
         colour: Whether to write ANSI colours.
 
+    Returns:
+        The text; bytes that are not UTF-8 are surrogates.
+
     Raises:
         GitError: git could not compare them.
     """
@@ -138,7 +141,7 @@ def diff_code(repository: Repository, old: Side, new: Side, *, colour: bool) -> 
         f":(top,exclude){FOLDER}",
         env={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "1"},
     )
-    return completed.stdout.decode("utf-8", "replace")
+    return completed.stdout.decode("utf-8", "surrogateescape")
 
 
 def _read_side(repository: Repository, text: str) -> Side:

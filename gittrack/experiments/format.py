@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gittrack.errors import GittrackError
@@ -137,6 +138,7 @@ class Record:
 
 
 _TIMES = ("started", "ended")
+_YEAR_10000 = 253_402_300_800.0
 _TIME_LENGTH = len("1970-01-01T00:00:00.000000Z")
 _NUMBER_TYPES = frozenset({int, float})
 _FIELDS = {entry.name: entry for entry in fields(Meta) if entry.name != "extra"}
@@ -186,7 +188,7 @@ def parse_files(files: Mapping[str, bytes]) -> Record:
 def render_meta(meta: Meta) -> bytes:
     """Return ``meta.json``: canonical JSON; values that say nothing are left out."""
     # An exit code of 0 says something: the command succeeded.
-    empty = (None, (), {}, "")
+    empty: tuple[object, ...] = (None, (), {}, "")
     document = {key: value for key, value in asdict(meta).items() if value is not False and value not in empty}
     extra = document.pop("extra", {})
     for key in _TIMES:
@@ -244,8 +246,8 @@ def parse_metrics(data: bytes) -> dict[str, MetricSummary]:
             last=last,
             min=_number_or(summary.get("min"), last),
             max=_number_or(summary.get("max"), last),
-            count=int(_number_or(summary.get("count"), 1)),
-            step=None if summary.get("step") is None else int(_number_or(summary["step"], 0)),
+            count=_whole_or(summary.get("count"), 1),
+            step=_whole_or(summary.get("step"), None),
         )
     return metrics
 
@@ -293,7 +295,10 @@ def parse_time(text: str) -> float:
     """
     if len(text) != _TIME_LENGTH or text[-1] != "Z":
         raise ValueError(f"not a time in UTC with microseconds: {text[:40]!r}")
-    return datetime.fromisoformat(f"{text[:-1]}+00:00").timestamp()  # eight times as fast as strptime
+    seconds = datetime.fromisoformat(f"{text[:-1]}+00:00").timestamp()  # eight times as fast as strptime
+    if seconds >= _YEAR_10000:  # the last microseconds before it are rounded up, and no date can be made of them
+        raise ValueError(f"not a time before the year 10000: {text}")
+    return seconds
 
 
 def _load_object(data: bytes, file: str) -> dict[str, Any]:
@@ -339,6 +344,10 @@ def _is_number(value: object) -> bool:
 
 def _number_or(value: Any, default: Any) -> Any:
     return value if _is_number(value) else default
+
+
+def _whole_or(value: Any, default: Any) -> Any:
+    return int(value) if _is_number(value) and isfinite(value) else default
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import format as fmt
 from gittrack.experiments.names import NAMESPACE, TRASH_NAMESPACE, parse_ref
 from gittrack.git import objects
-from gittrack.git.batch import read_many
+from gittrack.git.batch import read_many, read_one
 from gittrack.git.refs import RefChangedError, RefUpdate, create_ref, list_refs, read_ref, transaction, update_ref
 from gittrack.git.state import read_identity
 
@@ -137,12 +137,18 @@ def read_record(repository: Repository, commit: str) -> fmt.Record:
         FormatError: Its files are damaged or from a newer gittrack.
     """
     specs = [f"{commit}:{fmt.FOLDER}/{name}" for name in _READ_FILES]
-    found = read_many(repository, specs, max_bytes=_MAX_SERIES_BYTES)
-    files = {
-        name: blob.data
-        for name, blob in zip(_READ_FILES, found, strict=True)
-        if blob is not None and blob.kind == "blob" and blob.data is not None
-    }
+    files = {}
+    for name, blob in zip(_READ_FILES, read_many(repository, specs, max_bytes=fmt.MAX_FILE_BYTES), strict=True):
+        if blob is None or blob.kind != "blob":
+            continue
+        data = blob.data
+        if data is None and name.endswith(".json"):
+            raise fmt.FormatError(f"{name}: larger than {fmt.MAX_FILE_BYTES >> 20} MiB")
+        if data is None:  # a series may be long; it is asked for again, as that is seldom
+            large = read_one(repository, blob.oid, max_bytes=_MAX_SERIES_BYTES)
+            data = large and large.data
+        if data is not None:
+            files[name] = data
     return fmt.parse_files(files)
 
 

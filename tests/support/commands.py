@@ -53,7 +53,7 @@ def _calls(*lines: str, changes: str = "", takes_files: bool = False, code: int 
 
 # Commands in an order in which each finds what it needs. A hook is called as git would call it.
 CALLS: Mapping[str, tuple[Call, ...]] = {
-    "status": _calls("status", "status --json"),
+    "status": _calls("status", "status --json", takes_files=True),  # as `git status`
     "doctor": _calls("doctor", "doctor --json"),
     "exp show": _calls(
         "exp show",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +22,7 @@ _EXAMPLE = """\
 gittrack exp diff brave-otter calm-owl
 gittrack exp diff brave-otter --code
 """
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _TITLES = {"metric": "metrics", "param": "params"}
 
 
@@ -51,17 +52,35 @@ def command(
         difference = diff_code(repository, old, new, colour=terminal.colour)
         if not difference:
             terminal.note(f"no difference in code between {old.label} and {new.label}")
-        write_lines(terminal, difference.splitlines(), is_paged=True)
+        _write_code(terminal, difference)
         return 0
     differences = diff_sides(old, new, include_same=include_same)
     if output_format == "json":
-        terminal.echo(json.dumps(_document(old, new, differences), indent=2, ensure_ascii=False))
+        from gittrack.cli.render_data import render_json
+
+        terminal.echo(render_json(_document(old, new, differences)))
     elif output_format == "md":
         write_table(terminal, _table(old, new, differences), "md", precision)
     else:
         directions = _directions(repository, differences)
         write_lines(terminal, list(_lines(terminal, old, new, differences, directions, precision)), is_paged=True)
     return 0
+
+
+def _write_code(terminal: Terminal, difference: str) -> None:
+    """Write git's diff: to a program byte by byte, to a person without what would drive the terminal."""
+    if terminal.is_tty:
+        write_lines(terminal, [_harmless(line) for line in difference.removesuffix("\n").split("\n")], is_paged=True)
+        return
+    with terminal.output() as stream:
+        stream.flush()
+        stream.buffer.write(difference.encode("utf-8", "surrogateescape"))
+
+
+def _harmless(line: str) -> str:
+    from gittrack.cli.terminal import sanitise
+
+    return "".join(part if part.startswith("\x1b[") else sanitise(part, multiline=True) for part in _COLOUR.split(line))
 
 
 def _directions(repository: Repository, differences: list[Difference]) -> dict[str, Direction]:

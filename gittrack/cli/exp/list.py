@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -58,7 +57,9 @@ def command(*, remote: str | None, names_only: bool, as_json: bool) -> int:
     if remote is None:
         say_problems(terminal, listing.problems)
     if as_json:
-        terminal.echo(json.dumps([entry.facts for entry in entries], indent=2, ensure_ascii=False))
+        from gittrack.cli.render_data import render_json
+
+        terminal.echo(render_json([entry.facts for entry in entries]))
     elif names_only:
         write_lines(terminal, [sanitise(entry.label) for entry in entries], is_paged=False)
     elif not entries:

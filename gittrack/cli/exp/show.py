@@ -183,10 +183,17 @@ def write_table(terminal: Terminal, table: Table, output_format: str, precision:
         output_format: ``csv``, ``json``, ``jsonl`` or ``md``.
         precision: Significant digits in Markdown; the others have all of them.
     """
+    from io import StringIO
+
     from gittrack.cli import render_data
+    from gittrack.cli.text import sanitise
 
     with terminal.output() as stream:
-        if output_format == "csv":
+        if output_format == "csv" and terminal.is_tty:
+            text = StringIO()
+            render_data.write_csv(table, text)
+            stream.write(sanitise(text.getvalue(), multiline=True))
+        elif output_format == "csv":
             render_data.write_csv(table, stream)
         elif output_format == "json":
             render_data.write_json(table, stream)

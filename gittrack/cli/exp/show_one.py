@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.cli.cells import render_age, render_moment, render_number
 from gittrack.cli.exp.show import write_lines
-from gittrack.cli.render_data import finite
+from gittrack.cli.render_data import render_json
 from gittrack.cli.render_pairs import Section, render_sections
 from gittrack.cli.render_plot import render_series_plot
 from gittrack.errors import UsageError
@@ -72,7 +71,7 @@ def show_one(repository: Repository, terminal: Terminal, text: str, options: Sho
     """
     experiment = _read(repository, text)
     if options.output_format == "json":
-        terminal.echo(json.dumps(finite(_document(experiment)), indent=2, ensure_ascii=False))
+        terminal.echo(render_json(_document(experiment)))
         return 0
     if options.output_format is not None:
         raise UsageError(
