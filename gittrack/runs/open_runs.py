@@ -7,7 +7,6 @@ A run that nobody ends is ended here: at the interpreter's exit (``completed``),
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import signal
 import sys
@@ -107,11 +106,6 @@ def _end_all(end: RunEnd) -> None:
 
 def _end_all_at_exit() -> None:
     _end_all(status_after(_process.last_error))
-    if isinstance(_process.last_error, KeyboardInterrupt):
-        # CPython dies of the signal when code ended with it, but forgets so when any text is executed after that, as
-        # imports do. This makes it remember.
-        with contextlib.suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")  # noqa: S102  a constant
 
 
 def _watch_exceptions() -> None:
