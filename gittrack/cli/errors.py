@@ -101,13 +101,19 @@ def explain_os_error(error: OSError) -> tuple[str, str | None] | None:
 
 def _report_click(error: Exception, environ: Mapping[str, str]) -> int:
     """Put click's own errors, nearly all of them about usage, into our words."""
-    from click import ClickException
+    from click import ClickException, NoSuchOption
     from click import UsageError as ClickUsageError
 
     assert isinstance(error, ClickException)  # noqa: S101  the caller checked; click is not imported at module level
     message = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, ClickUsageError) else None
     hint = f"run '{context.command_path} --help'" if context else None
+    if isinstance(error, NoSuchOption):
+        message = f"no such option '{error.option_name}'"
+        alike = [name for name in error.possibilities or () if name.startswith(error.option_name)]
+        alike = alike or list(error.possibilities or ())[:1]
+        if alike:
+            hint = f"did you mean {' or '.join(repr(name) for name in alike)}?"
     say_error(message[:1].lower() + message[1:], hint, environ)
     return error.exit_code
 

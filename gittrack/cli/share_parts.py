@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gittrack.cli.text import sanitise
-from gittrack.git.remotes import NoRemoteError, is_address, list_remotes, remote_url, require_remote
+from gittrack.git.remotes import NoRemoteError, default_remote, is_address, list_remotes, remote_url, require_remote
 from gittrack.git.state import read_head
 from gittrack.git.transfer import Access
 
@@ -34,14 +34,20 @@ def find_remote(repository: Repository, asked: str | None, verb: str) -> str:
         NoRemoteError: There is none, or none of that name.
     """
     try:
-        return require_remote(repository, read_head(repository), asked)
+        head = read_head(repository)
+        return require_remote(repository, head, asked)
     except NoRemoteError as error:
         remotes = list_remotes(repository)
         if asked is None or not remotes or is_address(asked):
             raise
-        raise NoRemoteError(
-            error.message, hint=f"the remote comes first, as in 'gittrack {verb} {remotes[0]} {asked}'"
-        ) from error
+        from difflib import get_close_matches
+
+        hint = (
+            f"the remote comes first, as in 'gittrack {verb} {default_remote(repository, head) or remotes[0]} {asked}'"
+        )
+        if near := get_close_matches(asked, remotes, n=1):
+            hint = f"did you mean '{near[0]}'?"
+        raise NoRemoteError(error.message, hint=hint) from error
 
 
 def open_access(terminal: Terminal) -> Access:

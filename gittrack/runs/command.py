@@ -95,7 +95,7 @@ def require_program(program: str, directory: Path, environ: Mapping[str, str]) -
         if not path.is_file():
             raise CommandError(f"cannot run '{program}': there is no such file in '{directory}'")
         if not os.access(path, os.X_OK):
-            raise CommandError(f"cannot run '{program}': it is not executable", hint=f"chmod +x '{path}'")
+            raise CommandError(f"cannot run '{program}': it is not executable", hint=f"chmod +x {program}")
     elif shutil.which(program, path=environ.get("PATH")) is None:
         raise CommandError(f"cannot run '{program}': there is no such program on PATH")
 
