@@ -20,6 +20,7 @@ from gittrack.experiments.format import FormatError, Meta, parse_files, render_m
 from gittrack.experiments.names import NAMESPACE, ExperimentRef
 from gittrack.experiments.series import Series, parse_series
 from gittrack.experiments.table import Column, Table
+from gittrack.git.process import Git
 from tests.support.commands import REMOTE, SETTINGS, all_calls, call_gittrack
 from tests.support.experiments import add_experiment
 from tests.support.git_repository import make_repository, open_repository, run_git
@@ -130,6 +131,31 @@ def test_data_on_a_terminal_is_harmless() -> None:
             assert data.endswith(f"\x1b[31m-{NASTY}\x1b[m\n\udcff\n".encode("utf-8", "surrogateescape"))
 
 
+@pytest.fixture
+def calls_of_git(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Every call of git from now on, as its arguments."""
+    calls: list[tuple[str, ...]] = []
+    original = Git.popen
+
+    def popen(self: Git, *args: str, **rest: Any) -> Any:
+        calls.append(args)
+        return original(self, *args, **rest)
+
+    monkeypatch.setattr(Git, "popen", popen)
+    return calls
+
+
+def find_unfenced(calls: list[tuple[str, ...]], value: str) -> list[tuple[str, ...]]:
+    """Return the calls in which a value, as the beginning of an argument, could be taken for an option."""
+    found = []
+    for args in calls:
+        # `git config` takes no option after the key.
+        fence = next((index for index, arg in enumerate(args) if arg in {"--", "--end-of-options"}), len(args))
+        if args[0] != "config" and any(arg.startswith(value) for arg in args[:fence]):
+            found.append(args)
+    return found
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -141,7 +167,7 @@ def test_data_on_a_terminal_is_harmless() -> None:
         "a/../b",
     ],
 )
-def test_names_of_remotes(place: Path, tmp_path: Path, name: str) -> None:
+def test_names_of_remotes(place: Path, tmp_path: Path, name: str, calls_of_git: list[tuple[str, ...]]) -> None:
     """A remote that is called like an option, a command or a path, or has such an address, is no more than a name."""
     mark = tmp_path / "mark"
     name = name.format(mark=mark)
@@ -159,6 +185,7 @@ def test_names_of_remotes(place: Path, tmp_path: Path, name: str) -> None:
         assert output.code in {0, 1, 2}, (words, output)
         assert CONTROLS.findall(output.out + output.err) == [], (words, output)
     assert not mark.exists()
+    assert find_unfenced(calls_of_git, name) == []
     assert call_gittrack("exp", "show", "good", cwd=place).code == 0
 
 
@@ -166,7 +193,7 @@ def test_names_of_remotes(place: Path, tmp_path: Path, name: str) -> None:
     "text",
     ["--upload-pack=touch x", "--output=x", "-x", "x\x1b[2J", "@{-1}", ":/x", "HEAD:train.py", "a..b", "^HEAD", "\n"],
 )
-def test_arguments_like_options(place: Path, text: str) -> None:
+def test_arguments_like_options(place: Path, text: str, calls_of_git: list[tuple[str, ...]]) -> None:
     """A value that git would take for an option, a range or a search is refused in a word, and nothing is written."""
     before = outside(place)
     for words in (
@@ -186,6 +213,7 @@ def test_arguments_like_options(place: Path, text: str) -> None:
         assert output.err.startswith("error: "), (words, output)
         assert "unexpected" not in output.err, (words, output)
         assert CONTROLS.findall(output.err) == [], (words, output)
+    assert find_unfenced(calls_of_git, text) == []
     assert outside(place) == before
     assert run_git("for-each-ref", "--format=%(refname)", NAMESPACE, cwd=place).count("\n") == 2
 
