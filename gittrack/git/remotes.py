@@ -6,13 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
+from gittrack.git.variables import read_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gittrack.git.repository import Repository
     from gittrack.git.state import Head
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/@]*@)*(?P<rest>[^?#]*)")
 _SCP = re.compile(r"(?P<user>[^/@:]+@)?(?P<host>[^/:@]+):(?P<path>.*)")
+
+
+# What makes a remote, as in `git remote`.
+_REMOTE_KEYS = frozenset({"url", "pushurl", "fetch"})
 
 
 class NoRemoteError(GittrackError):
@@ -24,20 +31,17 @@ def list_remotes(repository: Repository) -> list[str]:
     return repository.git.text("remote").splitlines()
 
 
-def default_remote(repository: Repository, head: Head) -> str | None:
+def default_remote(repository: Repository, head: Head, variables: Mapping[str, str] | None = None) -> str | None:
     """Return the remote that git would use: the branch's own, else ``origin``, else the only one.
 
     Args:
         repository: The repository.
         head: Where HEAD is.
+        variables: What `read_variables` gave, when it was asked already.
     """
-    # One question for the names and the branch's own remote: this is asked at the start of every run.
-    pattern = r"^remote\..*\.(url|pushurl|fetch)$|^branch\..*\.remote$"
-    completed = repository.git.run("config", "--null", "--get-regexp", pattern, check=False)
-    settings = dict(
-        entry.partition("\n")[::2] for entry in completed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
-    )
-    remotes = list(dict.fromkeys(key.split(".", 1)[1].rpartition(".")[0] for key in settings if key[:7] == "remote."))
+    settings = read_variables(repository) if variables is None else variables
+    keys = (key.split(".", 1)[1].rpartition(".") for key in settings if key.startswith("remote."))
+    remotes = list(dict.fromkeys(name for name, _, what in keys if name and what in _REMOTE_KEYS))
     own = settings.get(f"branch.{head.branch}.remote")
     if own in remotes:
         return own

@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.git.refs import read_ref
+from gittrack.git.variables import read_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gittrack.git.repository import Repository
 
 _OPERATIONS = (
@@ -73,15 +76,18 @@ def is_dirty(repository: Repository) -> bool:
     return bool(repository.git.run("status", "--porcelain", "-z", "--ignore-submodules=none").stdout)
 
 
-def read_identity(repository: Repository) -> Identity:
+def read_identity(repository: Repository, variables: Mapping[str, str] | None = None) -> Identity:
     """Return the committer as git would write it; a neutral one where the user set none.
 
     Args:
         repository: The repository, whose settings and environment decide.
+        variables: What `read_variables` gave, when it was asked already.
     """
-    completed = repository.git.run("var", "GIT_COMMITTER_IDENT", check=False)
-    match = _IDENTITY.match(completed.stdout.decode("utf-8", "replace"))
-    if completed.returncode or not match or not match["email"]:
+    settings = read_variables(repository) if variables is None else variables
+    text = settings.get("GIT_COMMITTER_IDENT", "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    match = _IDENTITY.match(text)
+    # Where git cannot make out a domain it refuses to commit and lists "user@host.(none)".
+    if not match or not match["email"] or match["email"].endswith(".(none)"):
         return Identity("gittrack", "gittrack@localhost")
     return Identity(_clean(match["name"]) or "unknown", _clean(match["email"]))
 

@@ -16,6 +16,7 @@ from gittrack.git.objects import read_path
 from gittrack.git.remotes import default_remote, remote_url
 from gittrack.git.snapshot import take_snapshot
 from gittrack.git.state import read_identity
+from gittrack.git.variables import read_variables
 from gittrack.git.work_tree import MAX_FILE_BYTES, read_file
 from gittrack.runs.environment import capture_environment, installed_packages
 from gittrack.secrets import mask_secrets
@@ -151,9 +152,10 @@ def describe_surroundings(repository: Repository, head: Head, environ: Mapping[s
         head: Where HEAD is.
         environ: The environment, for the GPU and the packages.
     """
-    remote = default_remote(repository, head)
+    variables = read_variables(repository)
+    remote = default_remote(repository, head, variables)
     return Surroundings(
-        author=str(read_identity(repository)),
+        author=str(read_identity(repository, variables)),
         remote_url=None if remote is None else remote_url(repository, remote),
         environment=_environment(environ),
         requirements="".join(f"{line}\n" for line in installed_packages()).encode(),
