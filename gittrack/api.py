@@ -146,7 +146,9 @@ def _command_line() -> tuple[str, ...]:
 def _last_line(record: Record, commit: str) -> str:
     meta = record.meta
     line = f"gittrack: recorded {meta.name} ({commit[:8]}, {meta.status})"
-    names = [str(item.get("path")) for item in meta.left_out]
+    from gittrack.cli.text import sanitise  # here: a script need not wait for it
+
+    names = [sanitise(str(item.get("path"))) for item in meta.left_out]
     if names:
         shown = ", ".join(names[:_N_LEFT_OUT_SHOWN]) + (", …" if len(names) > _N_LEFT_OUT_SHOWN else "")
         line += f"; left out {len(names)} untracked: {shown}"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gittrack.api import Run
 from gittrack.cli.exp.diff import _write_code
 from gittrack.cli.exp.show import write_table
 from gittrack.cli.terminal import Terminal
@@ -107,6 +108,17 @@ def test_no_command_sends_control_characters(place: Path) -> None:
         assert output.code == call.code, (str(call), output)
         texts = [output.err] if "--csv" in call.words else [output.out, output.err]  # CSV is data
         assert [CONTROLS.findall(text) for text in texts] == [[]] * len(texts), str(call)
+
+
+def test_a_script_says_no_control_characters(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    """The last line of a run names files that were left out without driving the terminal."""
+    (place / "a\x1b[2J\u202e.pem").write_text("x", encoding="utf-8")
+    monkeypatch.chdir(place)
+    with Run("from-script"):
+        pass
+    line = capfd.readouterr().err
+    assert "left out 1 untracked: a\\x1b[2J\\u202e.pem" in line
+    assert CONTROLS.findall(line) == []
 
 
 class FakeTerminal(io.TextIOWrapper):
