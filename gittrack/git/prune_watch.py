@@ -8,7 +8,6 @@ nobody needs is laid out first, and where that is gone when the ref is in place,
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import re
 import socket
@@ -23,13 +22,17 @@ from gittrack.git.scratch import is_alive
 from gittrack.git.settings import read_setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Self
 
     from gittrack.git.repository import Repository
 
 _PATIENCE_S = 10.0
 _POLL_INTERVAL_S = 0.01
-_N_NEW_FOLDER_TRIES = 10
+_N_TRIES = 10
+_N_WRITE_TRIES = 20
+_LONGEST_PAUSE_S = 0.05
 _AT_ONCE = frozenset({"now", "all"})  # other times spare what was written within seconds
 _random = random.SystemRandom()
 
@@ -48,6 +51,8 @@ class PruneWatch:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._bait = _lay_bait(repository)
+        # One at work may have passed the bait's place already.
+        self._began_in_gc = _find_gc(repository) is not None
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +63,7 @@ class PruneWatch:
     def has_pruned(self) -> bool:
         """Return whether objects may have been removed; waits for a ``git gc`` that is about to."""
         _wait_for_gc(self._repository)
-        return self._bait is not None and not self._bait.exists()
+        return self._began_in_gc or (self._bait is not None and not self._bait.exists())
 
     def has_lost(self, commit: str, known: str | None) -> bool:
         """Return whether git removed objects of a commit that a ref names now.
@@ -67,11 +72,7 @@ class PruneWatch:
             commit: The commit.
             known: A commit whose objects were there before; None when there is none.
         """
-        if not self.has_pruned():
-            return False
-        exclude = [] if known is None else ["--not", known]
-        arguments = ("rev-list", "--objects", "--quiet", commit, *exclude, "--")
-        return self._repository.git.run(*arguments, check=False).returncode != 0
+        return self.has_pruned() and not is_complete(self._repository, commit, known)
 
     def close(self) -> None:
         """Take the bait away."""
@@ -80,48 +81,71 @@ class PruneWatch:
                 self._bait.unlink(missing_ok=True)
 
 
+def tries_but_the_last() -> Iterator[int]:
+    """Count tries to write what git prunes, with random pauses after each, to get out of step with its loop."""
+    for number in range(_N_WRITE_TRIES - 1):
+        yield number
+        time.sleep(_random.uniform(0, _LONGEST_PAUSE_S))
+
+
+def is_complete(repository: Repository, oid: str, known: str | None) -> bool:
+    """Return whether everything that a commit or tree needs is in the repository.
+
+    Args:
+        repository: The repository.
+        oid: The commit or tree.
+        known: A commit whose objects are taken to be there; None when there is none.
+    """
+    exclude = [] if known is None else ["--not", known]
+    answer = repository.git.run("rev-list", "--objects", "--quiet", oid, *exclude, "--", check=False)
+    return answer.returncode == 0
+
+
 def _lay_bait(repository: Repository) -> Path | None:
     """Write an object that nothing refers to, without waiting for the disk; None where that fails."""
     data = b"gittrack prune watch %032x\n" % _random.getrandbits(128)
     oid = object_id(repository.object_format, b"blob", data)
     path = repository.common_dir / "objects" / oid[:2] / oid[2:]
-    for _ in range(_N_NEW_FOLDER_TRIES):
+    # Under git's own name for temporary files first: a kill leaves nothing that looks like a damaged object.
+    temporary = path.with_name(f"tmp_obj_{oid}")
+    for _ in range(_N_TRIES):
         try:
             path.parent.mkdir(exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-        except FileNotFoundError:  # git removes folders that are empty
+            temporary.write_bytes(zlib.compress(b"blob %d\0%s" % (len(data), data), 1))
+            temporary.replace(path)
+        except FileNotFoundError:  # git removes empty folders, and temporary files
             continue
         except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             return None
-        try:
-            os.write(descriptor, zlib.compress(b"blob %d\0%s" % (len(data), data), 1))
-        except OSError:
-            path.unlink(missing_ok=True)
-            return None
-        finally:
-            os.close(descriptor)
         return path
     return None
 
 
 def _wait_for_gc(repository: Repository) -> None:
     """Wait until a ``git gc`` that removes fresh objects, and runs now, has ended."""
-    file = repository.common_dir / "gc.pid"
-    running = _read_gc(file)
-    if running is None or not _removes_fresh_objects(repository, running):
-        return
+    running = _find_gc(repository)
     deadline = time.monotonic() + _PATIENCE_S
-    while running == _read_gc(file) and is_alive(running) and time.monotonic() < deadline:
+    while running is not None and running == _read_gc(repository) and time.monotonic() < deadline:
         time.sleep(_POLL_INTERVAL_S)
 
 
-def _read_gc(file: Path) -> int | None:
-    """Return the process id in ``gc.pid``; None without one of this machine."""
+def _find_gc(repository: Repository) -> int | None:
+    """Return the process id of a ``git gc`` that runs now and removes fresh objects."""
+    pid = _read_gc(repository)
+    return pid if pid is not None and _removes_fresh_objects(repository, pid) else None
+
+
+def _read_gc(repository: Repository) -> int | None:
+    """Return the process id in ``gc.pid``; None without a living one of this machine."""
     try:
-        pid, _, host = file.read_text(encoding="utf-8", errors="replace").strip().partition(" ")
+        content = (repository.common_dir / "gc.pid").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return int(pid) if pid.isdecimal() and host == socket.gethostname() else None
+    pid, _, host = content.strip().partition(" ")
+    is_ours = pid.isdecimal() and host == socket.gethostname()
+    return int(pid) if is_ours and is_alive(int(pid)) else None
 
 
 def _removes_fresh_objects(repository: Repository, pid: int) -> bool:

@@ -32,7 +32,7 @@ _DURABLE = ("-c", "core.fsync=loose-object")
 _DURABLE_AT_ONCE = (*_DURABLE, "-c", "core.fsyncMethod=batch")
 _N_WORTH_BATCHING = 16
 _N_TRIES = 5
-_FOLDER_REMOVED = "unable to create temporary file: No such file or directory"
+_FOLDER_REMOVED = re.compile(r"unable to (create temporary|write) file.*: No such file or directory")
 _MAX_REFUSED = 64  # files that cannot be read, or whose filter fails
 _DISK_FAULT = re.compile(r"unable to (create|write)|insufficient permission|No space left", re.IGNORECASE)
 # Never code: made by tools, large, and rebuilt from what is recorded. A virtual or conda environment is known by
@@ -274,6 +274,6 @@ def _run_patiently(repository: Repository, *args: str, env: dict[str, str], inpu
         try:
             return repository.git.run(*args, env=env, input=input).stdout
         except GitError as error:
-            if _FOLDER_REMOVED not in error.stderr:
+            if not _FOLDER_REMOVED.search(error.stderr):
                 raise
     return repository.git.run(*args, env=env, input=input).stdout

@@ -13,7 +13,7 @@ from gittrack.experiments.format import Record
 from gittrack.experiments.landed import find_landed
 from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.git.objects import read_commit, read_path
-from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch
+from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch, tries_but_the_last
 from gittrack.git.refs import RefChangedError
 from gittrack.git.state import read_head
 from gittrack.git.work_tree import MAX_FILE_BYTES
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
-_N_TRIES = 8  # while git prunes in a loop
 
 
 class Captured(NamedTuple):
@@ -78,7 +77,7 @@ def save_workspace(
     meta = replace(describe_place(meta, repository, head, context.directory), description=message or None)
     surroundings = describe_surroundings(repository, head, context.environ)
     meta = replace(surroundings.added_to(meta), status="completed", ended=meta.started)
-    for _ in range(_N_TRIES - 1):
+    for _ in tries_but_the_last():
         with PruneWatch(repository) as watch:
             try:
                 return _save(repository, head, meta, surroundings.requirements, name, watch)

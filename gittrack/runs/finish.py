@@ -149,7 +149,7 @@ def publish(
     """
     tip = folder.read_tip()
     ours = resumes if tip is None or tip.commit == NO_COMMIT else tip.commit
-    code_tree = tip.code_tree if tip is not None else _tree_of(repository, record.meta.baseline)
+    code_tree = tip.code_tree if tip is not None else tree_of(repository, record.meta.baseline)
     baseline = record.meta.baseline or repository.zero_id
     author = author_of(repository, record.meta)
     with watch or PruneWatch(repository) as active_watch:
@@ -176,7 +176,7 @@ def publish(
             if active_watch.has_lost(commit, parent):
                 store.withdraw(repository, experiment, commit, current)
                 continue
-            folder.write_tip(RecordedTip(commit, code_tree))
+            folder.write_tip(RecordedTip(commit, tree_of(repository, commit)))
             return record, commit
     raise RefChangedError(f"'{experiment.ref}' changed, or git removed its objects, {_N_PUBLISH_TRIES} times meanwhile")
 
@@ -226,8 +226,13 @@ def _with_edits(record: Record, edited: Meta) -> Record:
     return replace(record, meta=meta)
 
 
-def _tree_of(repository: Repository, commit: str | None) -> str:
-    """Return a commit's tree, or the empty one where there is no commit."""
+def tree_of(repository: Repository, commit: str | None) -> str:
+    """Return a commit's tree, or the empty one where there is no commit.
+
+    Args:
+        repository: The repository.
+        commit: The commit.
+    """
     if commit is None:
         return repository.git.run("mktree", input=b"").stdout.decode().strip()
     return read_object(repository, commit, "commit")[5 : 5 + repository.id_length].decode()

@@ -54,7 +54,8 @@ class RecordedTip(NamedTuple):
 
     Attributes:
         commit: The experiment's last commit; ``-`` while there is only the code.
-        code_tree: The tree of the code snapshot.
+        code_tree: The tree of the code. Once there is a commit it is the commit's, ``.gittrack`` folder included, for
+            that of the snapshot alone is garbage to git.
     """
 
     commit: str
@@ -126,6 +127,10 @@ class RunFolder:
     def write_tip(self, tip: RecordedTip) -> None:
         """Remember what of the run is in git."""
         _replace(self.path / _TIP, " ".join(tip).encode())
+
+    def forget_tip(self) -> None:
+        """Forget the code, which is no longer in git."""
+        (self.path / _TIP).unlink(missing_ok=True)
 
     def read_pid(self) -> int | None:
         """Return the id of the run's process."""

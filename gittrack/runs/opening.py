@@ -16,6 +16,7 @@ from gittrack.experiments import store
 from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.experiments.series import parse_series
 from gittrack.git.process import GitMissingError
+from gittrack.git.prune_watch import tries_but_the_last
 from gittrack.git.repository import NotARepositoryError, NoWorkTreeError, Repository
 from gittrack.git.state import read_head
 from gittrack.runs import claims
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
-_N_FINISH_TRIES = 8  # while git prunes in a loop
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 Durability = Literal["buffered", "step"]
@@ -112,14 +112,14 @@ class OpenedRun:
         self._keep_outcome(outcome)  # at once: whatever happens to the process now, this is how the run ended
         if self.starter is not None:
             self.starter.wait(is_ending=True)
-            collect_outputs(self.starter.repository, self.folder, self.journal, self.starter.code)
+            collect_outputs(self.starter.repository, self.folder, self.journal)
         self.journal.flush()
         if self.starter is not None:
             self.record, self.commit = self._finish(self.starter, outcome)
             self.starter.close()
 
     def _finish(self, starter: Starter, outcome: Outcome) -> tuple[Record, str]:
-        for _ in range(_N_FINISH_TRIES):
+        for _ in tries_but_the_last():
             try:
                 return finish_run(starter.repository, self.folder, outcome, starter.watch)
             except GittrackError:

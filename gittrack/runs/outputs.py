@@ -9,16 +9,16 @@ from gittrack.experiments.declared import declared_files, parse_metric_values
 from gittrack.git.objects import read_path
 from gittrack.git.snapshot import overlay
 from gittrack.git.work_tree import MAX_FILE_BYTES, read_file
-from gittrack.runs.folder import RecordedTip
+from gittrack.runs.finish import tree_of
+from gittrack.runs.folder import NO_COMMIT, RecordedTip
 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository
-    from gittrack.runs.describe import Code
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.journal import JournalWriter
 
 
-def collect_outputs(repository: Repository, folder: RunFolder, journal: JournalWriter, code: Code | None) -> None:
+def collect_outputs(repository: Repository, folder: RunFolder, journal: JournalWriter) -> None:
     """Log the values of metrics files that changed since the start, and add the files to the recorded tree.
 
     A metrics file that the run left as it was belongs to an earlier run and is not taken.
@@ -27,16 +27,16 @@ def collect_outputs(repository: Repository, folder: RunFolder, journal: JournalW
         repository: The repository, with a work tree.
         folder: The run's folder.
         journal: The run's journal.
-        code: What was recorded at the start; None when that failed.
     """
     tip = folder.read_tip()
-    if code is None or tip is None:
+    if tip is None:
         return
     root = repository.require_work_tree()
+    start = tip.code_tree if tip.commit == NO_COMMIT else tree_of(repository, tip.commit)
     changed = []
     for path in declared_files(lambda name: read_file(root, name)).metrics:
         data = read_file(root, path)
-        if data is None or data == read_path(repository, code.snapshot.tree, path, max_bytes=MAX_FILE_BYTES):
+        if data is None or data == read_path(repository, start, path, max_bytes=MAX_FILE_BYTES):
             continue
         try:
             journal.event("outputs", dict(parse_metric_values(path, data)))

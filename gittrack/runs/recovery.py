@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.git.loose_refs import sweep
+from gittrack.git.prune_watch import is_complete
 from gittrack.git.scratch import sweep_scratch
 from gittrack.git.throw_away import sweep_worktrees
 from gittrack.runs.claims import release_name
 from gittrack.runs.finish import build_record, extend_record, parse_outcome, publish
-from gittrack.runs.folder import RUNS, list_folders, sweep_half_made
+from gittrack.runs.folder import NO_COMMIT, RUNS, list_folders, sweep_half_made
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
@@ -69,12 +70,21 @@ def finish_run(
     if isinstance(resumes, str):
         record = extend_record(store.read_record(repository, resumes), record)
     if folder.read_tip() is None and record.meta.baseline and not record.meta.code_tree:
-        problem = "the process ended before its code was recorded; the baseline's stands in its place"
+        problem = "the code could not be recorded in time; the baseline's stands in its place"
         record = replace(record, meta=replace(record.meta, problems=(*record.meta.problems, problem)))
     record, commit = publish(repository, folder, record, resumes if isinstance(resumes, str) else None, watch)
     release_name(repository, record.meta.baseline or repository.zero_id, record.meta.name)
     folder.remove()
     return record, commit
+
+
+def _drop_lost_code(repository: Repository, folder: RunFolder) -> None:
+    """Let the baseline's code stand in for code that no ref named and that git therefore removed."""
+    tip, meta = folder.read_tip(), folder.read_meta()
+    if tip is None or tip.commit != NO_COMMIT or is_complete(repository, tip.code_tree, meta.baseline):
+        return
+    folder.write_meta(replace(meta, code_tree=None))
+    folder.forget_tip()
 
 
 def _close(repository: Repository, folder: RunFolder) -> Record | None:
@@ -84,6 +94,7 @@ def _close(repository: Repository, folder: RunFolder) -> Record | None:
             return None
         if folder.read_meta().host not in {None, socket.gethostname()}:
             return None  # a lock on a shared disk says nothing about another machine
+        _drop_lost_code(repository, folder)
         return finish_run(repository, folder)[0]
     except (GittrackError, OSError, ValueError) as error:
         if not folder.path.exists():

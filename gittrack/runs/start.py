@@ -11,10 +11,10 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.experiments.format import Record
 from gittrack.experiments.names import ExperimentRef
-from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch
+from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch, tries_but_the_last
 from gittrack.git.refs import RefExistsError
 from gittrack.runs.describe import describe_code, describe_surroundings, snapshot_code
-from gittrack.runs.finish import author_of, commit_message, extend_record, merge_params, renamed
+from gittrack.runs.finish import author_of, commit_message, extend_record, merge_params, renamed, tree_of
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
 from gittrack.runs.recovery import close_dead_runs
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gittrack.runs.journal import JournalWriter
 
 _logger = logging.getLogger("gittrack")
-_N_TRIES = 8  # while git prunes in a loop
 
 
 class CodeSnapshot:
@@ -171,7 +170,7 @@ class Starter:
         self.folder.write_meta(surroundings.added_to(self.folder.read_meta()))
 
     def _record_code(self) -> None:
-        for _ in range(_N_TRIES - 1):
+        for _ in tries_but_the_last():
             try:
                 self._try_to_record_code()
             except GittrackError:
@@ -231,7 +230,7 @@ class Starter:
             if self.watch is not None and self.watch.has_lost(commit, self.resumes or meta.baseline):
                 store.withdraw(self.repository, experiment, commit, self.resumes)
                 raise ObjectsPrunedError("git removed objects of the experiment while they were recorded")
-            self.folder.write_tip(RecordedTip(commit, code.snapshot.tree))
+            self.folder.write_tip(RecordedTip(commit, tree_of(self.repository, commit)))
             return
 
     def _renamed(self, record: Record, baseline: str) -> Record:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PACK = (["gc", "-q"], ["pack-refs", "--all"])
+PRUNE = (["gc", "-q", "--prune=now"],)
+PRUNE_PAUSE_S = 0.2  # without a pause, a loaded machine never gets an object from its writing to its ref
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and mounts of POSIX")
 
 RECORD_UNTIL_KILLED = """
@@ -114,12 +118,13 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(repo_dir: Path, n_kills
 
 
 @pytest.mark.parametrize(
-    ("n_processes", "n_runs"), [(6, 15), pytest.param(32, 100, marks=pytest.mark.slow)], ids=["short", "long"]
-)
-@pytest.mark.parametrize(
-    "commands",
-    [(["gc", "-q"], ["pack-refs", "--all"]), (["gc", "-q", "--prune=now"],)],
-    ids=["gc and pack-refs", "prune now"],
+    ("commands", "n_processes", "n_runs"),
+    [
+        pytest.param(PACK, 6, 15, id="pack"),
+        pytest.param(PACK, 32, 100, id="pack long", marks=pytest.mark.slow),
+        pytest.param(PRUNE, 4, 15, id="prune now"),
+        pytest.param(PRUNE, 6, 50, id="prune now long", marks=pytest.mark.slow),
+    ],
 )
 def test_many_record_while_git_collects_garbage(
     repo_dir: Path, commands: tuple[list[str], ...], n_processes: int, n_runs: int
@@ -128,7 +133,7 @@ def test_many_record_while_git_collects_garbage(
     (repo_dir / "untracked.py").write_text("new\n", encoding="utf-8")
     (repo_dir / "sub").mkdir()
     (repo_dir / "sub/more.py").write_text("more\n", encoding="utf-8")
-    with looping(repo_dir, *commands):
+    with looping(repo_dir, *commands, pause_s=PRUNE_PAUSE_S if commands is PRUNE else 0):
         processes = [start_script(repo_dir, RECORD, f"p{number}", str(n_runs)) for number in range(n_processes)]
         answers = [process.communicate(timeout=1800) for process in processes]
     assert [stderr for _, stderr in answers] == [""] * n_processes
@@ -141,11 +146,49 @@ def test_many_record_while_git_collects_garbage(
         assert record.params["number"] == record.metrics["m"].last == int(name.partition("-")[2])
 
 
+@pytest.mark.parametrize("end", ["run.end()", "run.flush(); os._exit(1)"])
+def test_pruning_during_a_run_harms_nothing(repo_dir: Path, end: str) -> None:
+    """What a run recorded at its start is still there at its end, and for the next command after its death."""
+    (repo_dir / "sub").mkdir()
+    (repo_dir / "sub/new.py").write_text("new\n", encoding="utf-8")
+    script = (
+        "import gittrack, os, pathlib, subprocess\nrun = gittrack.Run('long', quiet=True)\n"
+        "run.log_metric('m', 1)\nrun._opened.starter.wait()\npathlib.Path('sub/new.py').unlink()\n"
+        "pathlib.Path('metrics.json').write_text('{\"accuracy\": 1}')\n"
+        f"subprocess.run(['git', 'gc', '-q', '--prune=now'], check=True)\n{end}"
+    )
+    assert run_script(repo_dir, script).stderr == ""
+    settle(repo_dir)
+    record = read_recorded(repo_dir, "long")
+    assert record.metrics["m"].last == 1
+    assert record.meta.problems == ()
+    ref = f"refs/gittrack/exps/{run_git('rev-parse', 'HEAD', cwd=repo_dir)}/long"
+    assert run_git("show", f"{ref}:sub/new.py", cwd=repo_dir) == "new"
+
+
+def test_code_that_git_removed_is_named(repo_dir: Path) -> None:
+    """A run that dies before a ref names its code, and whose objects are pruned, is recorded and says so."""
+    (repo_dir / "sub").mkdir()
+    (repo_dir / "sub/new.py").write_text("new\n", encoding="utf-8")
+    script = (
+        "import gittrack, os\nimport gittrack.runs.start as start\n"
+        "start.Starter._publish = lambda *_: None\nrun = gittrack.Run('cut')\nrun._opened.starter.wait()\n"
+        "run.log_metric('m', 1)\nrun.flush()\nos._exit(1)"
+    )
+    run_script(repo_dir, script)
+    (repo_dir / "sub/new.py").unlink()
+    run_git("gc", "-q", "--prune=now", cwd=repo_dir)
+    settle(repo_dir)
+    record = read_recorded(repo_dir, "cut")
+    assert (record.meta.status, record.metrics["m"].last) == ("killed", 1)
+    assert record.meta.problems == ("the code could not be recorded in time; the baseline's stands in its place",)
+
+
 def test_saving_survives_pruning(repo_dir: Path) -> None:
     """The workspace is recorded whole while `git gc --prune=now` loops."""
     repository = open_repository(repo_dir)
     context = RunContext(dict(os.environ), (), repo_dir)
-    with looping(repo_dir, ["gc", "-q", "--prune=now"]):
+    with looping(repo_dir, *PRUNE, pause_s=PRUNE_PAUSE_S):
         for number in range(15):
             (repo_dir / "new.py").write_text(f"{number}\n", encoding="utf-8")
             save_workspace(repository, context, name=f"s{number}")

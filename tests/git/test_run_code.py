@@ -250,7 +250,5 @@ def test_a_kill_before_the_snapshot_says_so(repo_dir: Path) -> None:
     close_dead_runs(open_repository(repo_dir))
     record = read_recorded(repo_dir, "cut")
     assert record.meta.status == "killed"
-    assert record.meta.problems == (
-        "the process ended before its code was recorded; the baseline's stands in its place",
-    )
+    assert record.meta.problems == ("the code could not be recorded in time; the baseline's stands in its place",)
     assert _files(repo_dir, "cut") == {"train.py", "params.yaml"}
