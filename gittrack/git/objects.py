@@ -12,7 +12,6 @@ import contextlib
 import os
 import random
 import stat
-import threading
 import time
 import zlib
 from functools import lru_cache
@@ -34,7 +33,6 @@ _random = random.SystemRandom()
 _N_NEW_FOLDER_TRIES = 100
 _N_NEW_FILE_TRIES = 10
 _MAX_SECONDS_DIGITS = 18  # what fits git's own 64 bits
-_N_WRITERS = 3
 
 
 class ObjectMissingError(GittrackError):
@@ -114,29 +112,13 @@ class ObjectBatch:
         Raises:
             OSError: The disk is full or broken; no half object is left.
         """
-        # Each object waits for the disk; waiting side by side takes a third less time.
-        errors: list[BaseException] = []
-        shares = [self._objects[start::_N_WRITERS] for start in range(_N_WRITERS)]
-        threads = [threading.Thread(target=self._write_share, args=(share, errors)) for share in shares[1:] if share]
-        for thread in threads:
-            thread.start()
-        self._write_share(shares[0], errors)
-        for thread in threads:
-            thread.join()
+        for kind, data in self._objects:
+            _write(self._repository, kind, data)
         self._objects.clear()
-        if errors:
-            raise errors[0]
 
     def _add(self, kind: bytes, data: bytes) -> str:
         self._objects.append((kind, data))
         return object_id(self._repository.object_format, kind, data)
-
-    def _write_share(self, share: Iterable[tuple[bytes, bytes]], errors: list[BaseException]) -> None:
-        try:
-            for kind, data in share:
-                _write(self._repository, kind, data)
-        except BaseException as error:  # noqa: BLE001  raised again where the caller is
-            errors.append(error)
 
 
 def write_commit(

@@ -39,6 +39,15 @@ class NoWorkTreeError(GittrackError):
     """The repository is bare, and what was asked needs files."""
 
 
+def redirections(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which a user tells git another repository or work tree.
+
+    Args:
+        environ: The environment.
+    """
+    return {name: environ[name] for name in _REDIRECTIONS if name in environ}
+
+
 class Repository:
     """One git repository as seen from one work tree.
 
@@ -79,7 +88,7 @@ class Repository:
         Raises:
             NotARepositoryError: git finds no repository, or refuses it (another owner: ``safe.directory``).
         """
-        redirected = {name: environ[name] for name in _REDIRECTIONS if name in environ}
+        redirected = redirections(environ)
         git = Git(environ, cwd=start)
         try:
             completed = git.run("rev-parse", *_QUESTIONS, check=False, env=redirected)

@@ -15,22 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.config import SnapshotLimits
 from gittrack.git.objects import read_object
-from gittrack.git.process import GitError
+from gittrack.git.process import Git, GitError
+from gittrack.git.repository import redirections
 from gittrack.git.scratch import scratch_folder
 from gittrack.git.work_tree import find_behind_links
 from gittrack.secrets import looks_like_secret_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gittrack.git.repository import Repository
 
-# New objects reach the disk before their ids are used (git >= 2.36; older ones ignore the settings). One flush for
-# all of them is quicker from some ten objects on.
-_DURABLE = ("-c", "core.fsync=loose-object")
-_DURABLE_AT_ONCE = (*_DURABLE, "-c", "core.fsyncMethod=batch")
-_N_WORTH_BATCHING = 16
 _N_TRIES = 5
 _FOLDER_REMOVED = re.compile(r"unable to (create temporary|write) file.*: No such file or directory")
 _MAX_REFUSED = 64  # files that cannot be read, or whose filter fails
@@ -69,6 +65,35 @@ class Snapshot(NamedTuple):
     left_out: list[LeftOut]
 
 
+_STATUS = ("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+
+
+class EarlyStatus:
+    """The first question of a snapshot, asked while git still looks for the repository.
+
+    Args:
+        start: The folder to start from.
+        environ: The environment; ``GIT_DIR`` and its kin are honoured, as by `Repository.discover`.
+
+    Raises:
+        GitMissingError: There is no git program.
+        OSError: There is no such folder.
+    """
+
+    def __init__(self, start: Path, environ: Mapping[str, str]) -> None:
+        self._process = Git(environ, cwd=start).popen(*_STATUS, env=redirections(environ))
+
+    def read(self) -> bytes | None:
+        """Return the answer; None when git had none."""
+        answer, _ = self._process.communicate()
+        return None if self._process.returncode else answer
+
+    def close(self) -> None:
+        """End it, unread."""
+        self._process.kill()
+        self._process.communicate()
+
+
 class _Status(NamedTuple):
     is_staged: bool
     changed: list[str]
@@ -76,20 +101,29 @@ class _Status(NamedTuple):
     dirty_submodules: list[str]
 
 
-def take_snapshot(repository: Repository, head_sha: str | None, limits: SnapshotLimits | None = None) -> Snapshot:
-    """Write the work tree as a tree object; durable when this returns.
+def take_snapshot(
+    repository: Repository,
+    head_sha: str | None,
+    limits: SnapshotLimits | None = None,
+    early: EarlyStatus | None = None,
+) -> Snapshot:
+    """Write the work tree as a tree object, as durable as what ``git add`` writes.
+
+    That is against a kill and a full disk; against the loss of power as the user's ``core.fsync`` says. The record that
+    follows is brought to the disk by us.
 
     Args:
         repository: A repository with a work tree.
         head_sha: The commit of HEAD; None on an unborn branch.
         limits: What may be taken of untracked files.
+        early: The first question, when it was asked already.
 
     Raises:
         NoWorkTreeError: The repository is bare.
         GitError: git cannot read the work tree or write objects.
     """
     root = repository.require_work_tree()
-    status = _read_status(repository)
+    status = _read_status(repository, early)
     taken, left_out = _choose(root, status.untracked, limits or SnapshotLimits())
     left_out.extend(LeftOut(path, "uncommitted changes in a submodule", None) for path in status.dirty_submodules)
     changed = [*status.changed, *taken]
@@ -115,14 +149,13 @@ def overlay(repository: Repository, tree: str, paths: Iterable[str]) -> str:
         env = {"GIT_INDEX_FILE": str(folder / "index")}
         repository.git.run("read-tree", tree, env=env)
         _update_index(repository, env, list(paths))
-        return repository.git.text(*_DURABLE, "write-tree", env=env)
+        return repository.git.text("write-tree", env=env)
 
 
-def _read_status(repository: Repository) -> _Status:
+def _read_status(repository: Repository, early: EarlyStatus | None) -> _Status:
     """Ask git what differs from the index and from HEAD, and what is untracked."""
-    listing = repository.git.run(
-        "status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"
-    ).stdout
+    answer = early.read() if early is not None else None
+    listing = repository.git.run(*_STATUS).stdout if answer is None else answer
     status = _Status(is_staged=False, changed=[], untracked=[], dirty_submodules=[])
     for record in listing.split(b"\0")[:-1]:
         status = _add_record(status, os.fsdecode(record))
@@ -231,7 +264,7 @@ def _write_tree(repository: Repository, root: Path, changed: list[str], left_out
         for path in _take_up(repository, env, changed):
             reason = "git cannot take it" if _is_readable_or_gone(root / path) else "cannot be read"
             left_out.append(LeftOut(path, reason, None))
-        written = _run_patiently(repository, *_DURABLE, "-c", "core.splitIndex=false", "write-tree", env=env)
+        written = _run_patiently(repository, "-c", "core.splitIndex=false", "write-tree", env=env)
         return written.decode().strip()
 
 
@@ -260,12 +293,11 @@ def _take_up(repository: Repository, env: dict[str, str], paths: list[str]) -> l
 
 def _update_index(repository: Repository, env: dict[str, str], paths: list[str]) -> None:
     gone = dict.fromkeys(find_behind_links(repository.require_work_tree(), paths))
-    durable = _DURABLE_AT_ONCE if len(paths) >= _N_WORTH_BATCHING else _DURABLE
     for names, options in ((list(gone), ["--force-remove"]), (paths, ["--add", "--remove"])):
         listed = b"".join(os.fsencode(path) + b"\0" for path in names if options[0] != "--add" or path not in gone)
         if listed:
             arguments = ("-c", "core.splitIndex=false", "update-index", *options, "-z", "--stdin")
-            _run_patiently(repository, *durable, *arguments, input=listed, env=env)
+            _run_patiently(repository, *arguments, input=listed, env=env)
 
 
 def _run_patiently(repository: Repository, *args: str, env: dict[str, str], input: bytes | None = None) -> bytes:  # noqa: A002  subprocess.run's own name

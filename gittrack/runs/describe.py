@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gittrack.experiments.declared import DeclaredValues
     from gittrack.experiments.format import Source
     from gittrack.git.repository import Repository
-    from gittrack.git.snapshot import Snapshot
+    from gittrack.git.snapshot import EarlyStatus, Snapshot
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.values import PlainValue
@@ -111,17 +111,18 @@ def describe_place(meta: Meta, repository: Repository, head: Head, directory: Pa
     )
 
 
-def snapshot_code(repository: Repository, head: Head) -> Snapshot:
+def snapshot_code(repository: Repository, head: Head, early: EarlyStatus | None = None) -> Snapshot:
     """Snapshot the code, within the limits that ``gittrack.yaml`` sets.
 
     Args:
         repository: A repository with a work tree.
         head: Where HEAD is.
+        early: The snapshot's first question, when it was asked already.
 
     Raises:
         GittrackError: The code could not be recorded.
     """
-    return take_snapshot(repository, head.sha, _snapshot_limits(repository))
+    return take_snapshot(repository, head.sha, _snapshot_limits(repository), early)
 
 
 def describe_code(meta: Meta, repository: Repository, snapshot: Snapshot) -> Code:

@@ -18,6 +18,7 @@ from gittrack.experiments.series import parse_series
 from gittrack.git.process import GitMissingError
 from gittrack.git.prune_watch import tries_but_the_last
 from gittrack.git.repository import NotARepositoryError, NoWorkTreeError, Repository
+from gittrack.git.snapshot import EarlyStatus
 from gittrack.git.state import read_head
 from gittrack.runs import claims
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
@@ -169,10 +170,16 @@ def open_run(
         raise UsageError("resume=True needs the name of the experiment", hint='Run(name="…", resume=True)')
     if resumed is not None:
         check_name(resumed)
+    early = None
     try:
-        repository = repository or Repository.discover(context.directory, context.environ)
+        if repository is None:
+            # git looks for the repository and through its files at the same time.
+            early = _ask_early(context)
+            repository = Repository.discover(context.directory, context.environ)
         repository.require_work_tree()
     except (NotARepositoryError, NoWorkTreeError, GitMissingError) as error:
+        if early is not None:
+            early.close()
         return _open_outside(context, name, group, durability, error.message)
     parent = context.environ.get(RUN_VARIABLE, "")
     parent_folder = _living_parent(repository, parent)
@@ -182,7 +189,7 @@ def open_run(
             journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
             return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
         head = head or read_head(repository)
-        snapshot = CodeSnapshot(repository, head)
+        snapshot = CodeSnapshot(repository, head, early)
         meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
         meta = replace(
             meta,
@@ -199,6 +206,15 @@ def open_run(
     except OSError as error:  # read-only, or full
         reason = f"the repository cannot be written ({error.strerror or error})"
         return _open_outside(context, resumed, group, durability, reason)
+
+
+def _ask_early(context: RunContext) -> EarlyStatus | None:
+    """Ask what a snapshot asks first; not in a process that may join its parent's run and needs no snapshot."""
+    if RUN_VARIABLE in context.environ:
+        return None
+    with contextlib.suppress(OSError):
+        return EarlyStatus(context.directory, context.environ)
+    return None
 
 
 def _open_new(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gittrack.git.repository import Repository
-    from gittrack.git.snapshot import Snapshot
+    from gittrack.git.snapshot import EarlyStatus, Snapshot
     from gittrack.git.state import Head
     from gittrack.runs.describe import Code
     from gittrack.runs.folder import RunFolder
@@ -37,16 +37,19 @@ class CodeSnapshot:
     Args:
         repository: A repository with a work tree.
         head: Where HEAD is.
+        early: The snapshot's first question, when it was asked already.
 
     Attributes:
         watch: What notices that git removed the snapshot before a ref named it; None before it began.
     """
 
-    def __init__(self, repository: Repository, head: Head) -> None:
+    def __init__(self, repository: Repository, head: Head, early: EarlyStatus | None = None) -> None:
         self.watch: PruneWatch | None = None
         self._snapshot: Snapshot | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._take, args=(repository, head), name="gittrack-code", daemon=True)
+        self._thread = threading.Thread(
+            target=self._take, args=(repository, head, early), name="gittrack-code", daemon=True
+        )
         self._thread.start()
 
     def result(self) -> Snapshot:
@@ -60,10 +63,10 @@ class CodeSnapshot:
             raise self._error or GittrackError("no snapshot was taken")
         return self._snapshot
 
-    def _take(self, repository: Repository, head: Head) -> None:
+    def _take(self, repository: Repository, head: Head, early: EarlyStatus | None) -> None:
         try:
             self.watch = PruneWatch(repository)
-            self._snapshot = snapshot_code(repository, head)
+            self._snapshot = snapshot_code(repository, head, early)
         except Exception as error:  # noqa: BLE001  raised again where the result is asked for
             self._error = error
 
