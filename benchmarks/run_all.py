@@ -28,10 +28,6 @@ from timing import GITTRACK, Figure, alternate, keep_bytecode, print_figures
 
 PAGE = Path(__file__).parents[1] / "docs/design/figures.md"
 HEAD = """\
----
-orphan: true
----
-
 # Figures
 
 Written by `make bench`; each figure stands beside what it is compared with, measured in turn on the same machine. The

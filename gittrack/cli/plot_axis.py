@@ -40,8 +40,10 @@ class Axis:
     def share(self, number: float) -> float:
         """Return where a number lies, from 0 (low) to 1 (high); infinities lie at the edge."""
         if isfinite(number):
-            # Halved, because the difference of two large floats may overflow.
-            return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+            # Halved, because the difference of two large floats may overflow; tiny ones have no half.
+            if span := self.high / 2 - self.low / 2:
+                return (number / 2 - self.low / 2) / span
+            return (number - self.low) / (self.high - self.low) if self.high > self.low else 0.0
         return 1.0 if number > 0 else 0.0
 
 

@@ -46,12 +46,12 @@ def sparkline(values: Sequence[float], width: int, *, unicode: bool = True) -> s
     for part in range(n_parts):
         start, stop = part * len(values) // n_parts, (part + 1) * len(values) // n_parts
         numbers = [value for value in _floats(values[start:stop]) if isfinite(value)]
-        means.append(sum(numbers) / len(numbers) if numbers else None)
+        # Divided first, because the sum of large floats may overflow.
+        means.append(sum(number / len(numbers) for number in numbers) if numbers else None)
     known = [mean for mean in means if mean is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    axis = Axis(min(known, default=0.0), max(known, default=0.0))
     bars = _BARS if unicode else _ASCII_BARS
-    scale = (len(bars) - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if mean is None else bars[round((mean - low) * scale)] for mean in means)
+    return "".join(" " if mean is None else bars[round(axis.share(mean) * (len(bars) - 1))] for mean in means)
 
 
 def render_series_plot(
