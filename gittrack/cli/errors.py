@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from gittrack.errors import GittrackError
 
@@ -43,7 +44,8 @@ def run_guarded(action: Callable[[], int], environ: Mapping[str, str]) -> int:
     except Exception as error:  # noqa: BLE001  the end of the line: whatever it is, it is reported
         if isinstance(error, BrokenPipeError) and _is_stdout_gone():
             return BROKEN_PIPE
-        return _report(error, environ)
+        code = _report(error, environ)
+        _drop_unwritable_output()
     return code
 
 
@@ -148,7 +150,20 @@ def _is_stdout_gone() -> bool:
         return False
     if not any(event & (POLLERR | POLLHUP) for _, event in poller.poll(0)):
         return False
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+    _discard_stdout()
     return True
+
+
+def _drop_unwritable_output() -> None:
+    """Throw away what a full disk does not take, else Python complains at exit with an exit code of its own."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _discard_stdout()
+
+
+def _discard_stdout() -> None:
+    with suppress(OSError, ValueError):  # no file at all
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
