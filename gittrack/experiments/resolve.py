@@ -112,7 +112,7 @@ def _ambiguous(text: str, tips: Sequence[Tip]) -> AmbiguousNameError:
     length = _unique_length({tip.experiment.baseline for tip in tips})
     written = dict.fromkeys(f"{tip.experiment.label}@{tip.experiment.baseline[:length]}" for tip in tips)
     return AmbiguousNameError(
-        f"{text!r} fits {len(written)} experiments", hint=f"choose one of: {_listed(list(written))}"
+        f"{text!r} fits {len(written)} experiments", hint=f"choose one of: {_listed(sorted(written))}"
     )
 
 
@@ -125,7 +125,7 @@ def _missing(text: str, tips: Sequence[Tip]) -> ExperimentMissingError:
         length = _unique_length({tip.experiment.baseline for tip in same})
         starts = dict.fromkeys(f"{tip.experiment.label}@{tip.experiment.baseline[:length]}" for tip in same)
         return ExperimentMissingError(
-            f"no experiment {name!r} starts from {baseline!r}", hint=f"there is: {_listed(list(starts))}"
+            f"no experiment {name!r} starts from {baseline!r}", hint=f"there is: {_listed(sorted(starts))}"
         )
     labels = {tip.experiment.label for tip in tips} | {tip.experiment.name for tip in tips}
     near = get_close_matches(name, sorted(labels))
