@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,12 @@ def test_no_rows_are_written_as_such(write: Callable[[Table, StringIO], None]) -
     assert text in {"a\n", "[]\n", "", "| a |\n| --- |\n"}
 
 
-values = st.one_of(st.integers(), st.floats(allow_nan=False), st.text())
+# csv.reader refuses NUL before Python 3.11 (python/cpython#71767)
+texts = st.text() if sys.version_info >= (3, 11) else st.text(st.characters(exclude_characters="\0"))
+values = st.one_of(st.integers(), st.floats(allow_nan=False), texts)
 
 
-@given(rows=st.lists(st.tuples(st.text(), values), max_size=8))
+@given(rows=st.lists(st.tuples(texts, values), max_size=8))
 def test_csv_comes_back_as_it_was(rows: list[tuple[str, object]]) -> None:
     """Python's own reader finds the same fields, whatever characters they hold."""
     table = Table((Column("a", "param"), Column("b", "metric")), ([row[0] for row in rows], [row[1] for row in rows]))
