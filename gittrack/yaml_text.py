@@ -78,6 +78,8 @@ def parse_yaml(text: str | bytes, max_bytes: int = 256 * 1024) -> PlainValue:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        if "nesting depth" in problem:  # a limit of newer releases of libyaml
+            problem = f"nested deeper than {MAX_DEPTH} levels"
         raise InvalidYAMLError(f"not valid YAML: {problem}", None if mark is None else mark.line + 1) from error
     except InvalidValueError as error:
         raise InvalidYAMLError(str(error)) from error

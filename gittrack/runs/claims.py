@@ -35,8 +35,13 @@ def claim_name(repository: Repository, baseline: str, name: str, run_id: str) ->
         name: A valid name.
         run_id: The run that claims it.
     """
-    taken = {taken.casefold() for taken in list_names(repository, f"{NAMESPACE}/{baseline}")}
-    return name.casefold() not in taken and _claim(repository, baseline, name, run_id)
+    if not _claim(repository, baseline, name, run_id):
+        return False
+    # Looked at under the claim: a run that ends between a look and a claim has made its ref and given its claim back.
+    if name.casefold() in {taken.casefold() for taken in list_names(repository, f"{NAMESPACE}/{baseline}")}:
+        release_name(repository, baseline, name)
+        return False
+    return True
 
 
 def claim_generated_name(repository: Repository, baseline: str, run_id: str) -> str:
