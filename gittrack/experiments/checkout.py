@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gittrack.errors import GittrackError
 from gittrack.experiments.landed import changes_between
 from gittrack.git.process import GitError
-from gittrack.git.scratch import scratch_folder
 from gittrack.git.work_tree import find_behind_links
+from gittrack.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +92,7 @@ def prepare_checkout(repository: Repository, target: str, head_sha: str | None) 
         GitError: git cannot read the work tree.
     """
     root = repository.require_work_tree()
-    with scratch_folder(repository) as folder:
+    with scratch_folder(repository.scratch_root) as folder:
         private = _PrivateIndex(repository, folder / "index")
         private.take_up_changes(root)
         tracked = set(private.list_entries())

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
 from gittrack.git.objects import object_id
-from gittrack.git.scratch import is_alive
 from gittrack.git.settings import read_setting
+from gittrack.scratch import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -134,6 +134,11 @@ class Repository:
         return self.common_dir / "gittrack"
 
     @property
+    def scratch_root(self) -> Path:
+        """Where folders of work in progress are made, on the disk of the objects."""
+        return self.state_dir / "tmp"
+
+    @property
     def id_length(self) -> int:
         """The number of hex digits of an object id: 40 or 64."""
         return 64 if self.object_format == "sha256" else 40

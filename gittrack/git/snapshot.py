@@ -17,8 +17,8 @@ from gittrack.config import SnapshotLimits
 from gittrack.git.objects import read_object
 from gittrack.git.process import Git, GitError
 from gittrack.git.repository import redirections
-from gittrack.git.scratch import scratch_folder
 from gittrack.git.work_tree import find_behind_links
+from gittrack.scratch import scratch_folder
 from gittrack.secrets import looks_like_secret_file
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def overlay(repository: Repository, tree: str, paths: Iterable[str]) -> str:
     Raises:
         GitError: git cannot read a path or write objects.
     """
-    with scratch_folder(repository) as folder:
+    with scratch_folder(repository.scratch_root) as folder:
         env = {"GIT_INDEX_FILE": str(folder / "index")}
         repository.git.run("read-tree", tree, env=env)
         _update_index(repository, env, list(paths))
@@ -254,7 +254,7 @@ def _mebibytes(n_bytes: int) -> str:
 
 
 def _write_tree(repository: Repository, root: Path, changed: list[str], left_out: list[LeftOut]) -> str:
-    with scratch_folder(repository) as folder:
+    with scratch_folder(repository.scratch_root) as folder:
         index = folder / "index"
         env = {"GIT_INDEX_FILE": str(index)}
         original = repository.git_dir / "index"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gittrack.git.process import clean_environment
 from gittrack.git.repository import NotARepositoryError, Repository
-from gittrack.git.scratch import is_abandoned, new_folder_name
+from gittrack.scratch import is_abandoned, new_folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

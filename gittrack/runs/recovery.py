@@ -12,11 +12,11 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.git.loose_refs import sweep
 from gittrack.git.prune_watch import is_complete
-from gittrack.git.scratch import sweep_scratch
 from gittrack.git.throw_away import sweep_worktrees
 from gittrack.runs.claims import release_name
 from gittrack.runs.finish import build_record, extend_record, parse_outcome, publish
 from gittrack.runs.folder import NO_COMMIT, RUNS, list_folders, sweep_half_made
+from gittrack.scratch import sweep_scratch
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
@@ -41,7 +41,7 @@ def close_dead_runs(repository: Repository) -> list[Record]:
     closed = [record for folder in folders if (record := _close(repository, folder)) is not None]
     with contextlib.suppress(OSError):  # a repository that cannot be written now
         sweep(repository)
-        sweep_scratch(repository)
+        sweep_scratch(repository.scratch_root)
         sweep_half_made(repository.state_dir / RUNS)
         sweep_worktrees(repository)
     return closed

@@ -1,4 +1,7 @@
-"""Private folders for work in progress, below ``.git/gittrack/tmp``; those of dead processes are swept."""
+"""Private folders for work in progress; those of dead processes are swept.
+
+Both stores use them: git below ``.git/gittrack/tmp``, the cache below its own ``tmp``.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gittrack.git.repository import Repository
-
 _FOREIGN_AGE_S = 24 * 3600  # another machine's process on a shared disk: nobody here can ask whether it lives
 _random = random.SystemRandom()
 
 
 @contextlib.contextmanager
-def scratch_folder(repository: Repository) -> Iterator[Path]:
-    """Yield a new, empty folder on the repository's own disk; it is gone afterwards.
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Yield a new, empty folder; it is gone afterwards.
 
     Args:
-        repository: The repository.
+        root: The folder it is made in; created when missing.
     """
-    folder = _root(repository) / new_folder_name()
+    folder = root / new_folder_name()
     folder.mkdir(parents=True, mode=0o700)
     try:
         yield folder
@@ -35,11 +36,15 @@ def scratch_folder(repository: Repository) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_scratch(repository: Repository) -> int:
-    """Remove the folders of processes that died; return how many there were."""
+def sweep_scratch(root: Path) -> int:
+    """Remove the folders of processes that died; return how many there were.
+
+    Args:
+        root: The folder they were made in.
+    """
     n_removed = 0
     with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(_root(repository)):
+        for entry in os.scandir(root):
             if is_abandoned(entry):
                 shutil.rmtree(entry.path, ignore_errors=True)
                 n_removed += 1
@@ -69,7 +74,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _root(repository: Repository) -> Path:
-    return repository.state_dir / "tmp"

@@ -1,0 +1,319 @@
+"""Take content into the cache: many files with one sync, and nothing visible before it is durable.
+
+Everything is written below the cache's ``tmp``, synced, then renamed into place, and the folders are synced too. Small
+files of a batch share one sync of the file system; large ones are synced one by one, so that a batch never waits for
+what other programs wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed, read_exactly, write_all
+from gittrack.artifacts.digest import Digest, hash_bytes, hash_mapped
+from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
+from gittrack.errors import GittrackError
+from gittrack.scratch import new_folder_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from gittrack.artifacts.cache import Cache
+
+_SMALL_BYTES = 1 << 20
+_MAX_SINGLE_SYNCS = 16  # above it, one sync of the file system is quicker
+_LIST_ABOVE = 100  # files, from which on the cache is listed once instead of asked for each
+_N_TRIES = 3
+_OPEN_SOURCE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
+_OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
+_READ_ONLY = 0o444
+
+
+class NotAFileError(GittrackError):
+    """A path is no regular file."""
+
+
+class Taken(NamedTuple):
+    """A file that was taken into the cache.
+
+    Attributes:
+        digest: Of its content.
+        info: What it was when it was read.
+    """
+
+    digest: Digest
+    info: os.stat_result
+
+
+class Intake:
+    """A batch of content on its way into the cache; leave the ``with`` block, or call `publish`, to make it visible.
+
+    Args:
+        cache: Where to.
+        n_expected: About how many files will come.
+    """
+
+    def __init__(self, cache: Cache, n_expected: int = 1) -> None:
+        self.cache = cache
+        self._folder = cache.scratch_root / new_folder_name()
+        self._folder.mkdir(parents=True, mode=0o700)
+        self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._number = 0
+        self._pending: dict[Digest, tuple[str, int]] = {}  # the file's name in the folder, and its size
+        self._unsynced: list[str] = []
+        self._present = set(cache.list_digests()) if n_expected > _LIST_ABOVE else None
+
+    def add_file(self, name: str, folder_fd: int | None = None, on_bytes: Callable[[int], object] | None = None) -> Taken:
+        """Copy a file, or let the copy share its blocks, and hash the copy.
+
+        Args:
+            name: The file; a link is refused.
+            folder_fd: The folder that the name is relative to.
+            on_bytes: Called with the number of bytes of each piece that was copied.
+
+        Raises:
+            NotAFileError: It is a folder, a link, a pipe or a device.
+            ContentChangedError: It changes while it is read, again and again.
+            OSError: It cannot be read, or the disk is full.
+        """
+        for _ in range(_N_TRIES):
+            source = os.open(name, _OPEN_SOURCE, dir_fd=folder_fd)
+            try:
+                info = os.fstat(source)
+                if not stat.S_ISREG(info.st_mode):
+                    raise NotAFileError(f"'{name}' is not a regular file")
+                digest = self._take(source, info.st_size, on_bytes)
+                if digest is not None and _is_same(info, os.fstat(source)):
+                    return Taken(digest, info)
+            finally:
+                os.close(source)
+        raise ContentChangedError(f"'{name}' changes while it is read", hint="wait until nothing writes it")
+
+    def add_bytes(self, data: bytes) -> Digest:
+        """Take content that is in memory."""
+        digest = hash_bytes(data)
+        if self._needs(digest, len(data)):
+            self._write_new(digest, data)
+        return digest
+
+    def receive(self, digest: Digest, size: int) -> Incoming:
+        """Return a file to write the bytes of an object to that comes from elsewhere; it is checked at its end.
+
+        Args:
+            digest: What it must be.
+            size: How many bytes it must have.
+        """
+        return Incoming(self, digest, size)
+
+    def publish(self) -> None:
+        """Make everything durable, then visible; a kill before leaves nothing, a kill within some objects, all whole.
+
+        Raises:
+            OSError: The disk is full or broken.
+        """
+        if not self._pending:
+            return
+        if len(self._unsynced) > _MAX_SINGLE_SYNCS:
+            sync_file_system(self._folder_fd)
+        else:
+            for name in self._unsynced:
+                sync_file(name, self._folder_fd)
+        self._unsynced.clear()
+        folders = self._rename_all()
+        if len(folders) > _MAX_SINGLE_SYNCS:
+            sync_file_system(self._folder_fd)
+        else:
+            for folder in folders:
+                sync_folder(folder)
+
+    def close(self) -> None:
+        """Forget what was not published."""
+        if self._folder_fd >= 0:
+            os.close(self._folder_fd)
+            self._folder_fd = -1
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.publish()
+        finally:
+            self.close()
+
+    def _take(self, source: int, size: int, on_bytes: Callable[[int], object] | None) -> Digest | None:
+        """Copy an open file; None when it became shorter meanwhile."""
+        try:
+            if size > _SMALL_BYTES:
+                return self._take_large(source, size, on_bytes)
+            data = read_exactly(source, size)
+        except ContentChangedError:
+            return None
+        digest = self.add_bytes(data)
+        if on_bytes is not None:
+            on_bytes(size)
+        return digest
+
+    def _take_large(self, source: int, size: int, on_bytes: Callable[[int], object] | None) -> Digest:
+        name = self._new_name()
+        target = os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+        try:
+            if clone_file(source, target):
+                size = os.fstat(target).st_size
+                digest = hash_mapped(str(self._folder / name), size)
+                if on_bytes is not None:
+                    on_bytes(size)
+            else:
+                digest = copy_hashed(source, target, size, on_bytes)
+            if self._needs(digest, size):
+                os.fsync(target)
+                self._pending[digest] = (name, size)
+                return digest
+        except BaseException:
+            self._drop(name)
+            raise
+        finally:
+            os.close(target)
+        self._drop(name)
+        return digest
+
+    def _write_new(self, digest: Digest, data: bytes) -> None:
+        name = self._new_name()
+        target = os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+        try:
+            write_all(target, data)
+        except BaseException:
+            self._drop(name)
+            raise
+        finally:
+            os.close(target)
+        self._pending[digest] = (name, len(data))
+        self._unsynced.append(name)
+
+    def _needs(self, digest: Digest, size: int) -> bool:
+        """Return whether content is new; what the cache has is freshened, and replaced where its size is wrong."""
+        if digest in self._pending:
+            return False
+        if self._present is not None and digest not in self._present:
+            return True
+        if self.cache.find_size(digest) != size:
+            return True
+        self.cache.freshen(digest)
+        return False
+
+    def _rename_all(self) -> list[Path]:
+        """Give each object its name; return the folders that changed."""
+        objects = self.cache.objects
+        objects.mkdir(parents=True, exist_ok=True)
+        folders: dict[str, Path] = {}
+        for digest, (name, _) in self._pending.items():
+            prefix = digest[:2]
+            if prefix not in folders:
+                folders[prefix] = objects / prefix
+                with contextlib.suppress(FileExistsError):
+                    folders[prefix].mkdir()
+            os.rename(name, f"{objects}/{prefix}/{digest[2:]}", src_dir_fd=self._folder_fd)  # noqa: PTH104  of a dir_fd
+        self._pending.clear()
+        return [*folders.values(), objects]
+
+    def _new_name(self) -> str:
+        self._number += 1
+        return str(self._number)
+
+    def _drop(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self._folder_fd)  # noqa: PTH108  of a dir_fd
+
+
+class Incoming:
+    """The bytes of an object that comes from elsewhere, on their way into a batch.
+
+    Args:
+        intake: The batch.
+        digest: What it must be.
+        size: How many bytes it must have.
+    """
+
+    def __init__(self, intake: Intake, digest: Digest, size: int) -> None:
+        self._intake = intake
+        self._digest = digest
+        self._size = size
+        self._name = intake._new_name()  # noqa: SLF001  a part of the batch
+        self._fd = os.open(self._name, _OPEN_NEW, _READ_ONLY, dir_fd=intake._folder_fd)  # noqa: SLF001  the same
+        from blake3 import blake3
+
+        self._hasher = blake3()
+        self._n_bytes = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes.
+
+        Raises:
+            WrongContentError: There are more than the object has.
+            OSError: The disk is full.
+        """
+        self._n_bytes += len(data)
+        if self._n_bytes > self._size:
+            raise WrongContentError(f"more than the {self._size:,} bytes of the object {self._digest[:12]} arrived")
+        self._hasher.update(data)
+        write_all(self._fd, data)
+
+    def finish(self) -> None:
+        """Check the object and let it be published with the batch.
+
+        Raises:
+            WrongContentError: Bytes are missing, or they are others.
+        """
+        if self._n_bytes != self._size:
+            raise WrongContentError(
+                f"{self._n_bytes:,} of the {self._size:,} bytes of the object {self._digest[:12]} arrived"
+            )
+        if self._hasher.hexdigest() != self._digest:
+            raise WrongContentError(f"other bytes arrived than those of the object {self._digest[:12]}")
+        intake = self._intake
+        if self._n_bytes > _SMALL_BYTES:
+            os.fsync(self._fd)
+        else:
+            intake._unsynced.append(self._name)  # noqa: SLF001  a part of the batch
+        intake._pending[self._digest] = (self._name, self._size)  # noqa: SLF001  the same
+        os.close(self._fd)
+        self._fd = -1
+
+    def close(self) -> None:
+        """Drop what was written, unless it was finished."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._intake._drop(self._name)  # noqa: SLF001  a part of the batch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class WrongContentError(GittrackError):
+    """What arrived is not what was asked for; nothing of it was kept."""
+
+
+def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )

@@ -1,0 +1,163 @@
+"""Remember the digests of files that have not changed, so that they are not hashed again.
+
+A file is known by device and inode, and unchanged while size, modification and change time are the same. An entry is
+never made for a file that was changed so shortly before it was read that a further change could have the same times
+(git's rule for racy entries). The file can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from gittrack.artifacts.digest import Digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_VERSION = 1
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS files (device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, "
+    "ctime_ns INTEGER, digest BLOB, PRIMARY KEY (device, inode)) WITHOUT ROWID"
+)
+_LOOK_UP = "SELECT digest FROM files WHERE device=? AND inode=? AND size=? AND mtime_ns=? AND ctime_ns=?"
+_BUSY_S = 2.0
+# Times finer than a millisecond show a file system that takes them from the kernel's clock, which ticks every 10 ms
+# at the slowest; others count whole seconds, or two.
+_FINE_WINDOW_NS = 50_000_000
+_COARSE_WINDOW_NS = 2_100_000_000
+_FINE_NS = 1_000_000
+
+
+class StatCache:
+    """The digests of unchanged files.
+
+    A cache that cannot be read or written is as good as an empty one: nothing here raises for it.
+
+    Args:
+        path: The database; made when something is noted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._is_broken = False
+        self._noted: dict[tuple[int, int], tuple[int, int, int, bytes]] = {}
+
+    def look_up(self, info: os.stat_result) -> Digest | None:
+        """Return the digest of a file that is unchanged since it was noted; None when it must be hashed.
+
+        Args:
+            info: What the file is now.
+        """
+        key = _key(info)
+        noted = self._noted.get(key)
+        if noted is not None:
+            return Digest(noted[3].hex()) if noted[:3] == _times(info) else None
+        connection = self._open()
+        if connection is None:
+            return None
+        try:
+            row = connection.execute(_LOOK_UP, (*key, *_times(info))).fetchone()
+        except sqlite3.Error:
+            self._give_up()
+            return None
+        return Digest(row[0].hex()) if row else None
+
+    def note(self, info: os.stat_result, digest: Digest, checked_ns: int) -> None:
+        """Remember a digest, unless a later change of the file might go unnoticed.
+
+        Args:
+            info: What the file was when it was read.
+            digest: Of its content.
+            checked_ns: When that was seen, UTC nanoseconds: before the file was read.
+        """
+        if not is_racy(info, checked_ns):
+            self._noted[_key(info)] = (*_times(info), bytes.fromhex(digest))
+
+    def save(self) -> None:
+        """Write what was noted."""
+        if not self._noted:
+            return
+        connection = self._open()
+        if connection is not None:
+            rows = [(*key, *value) for key, value in self._noted.items()]
+            try:
+                with connection:
+                    connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+            except sqlite3.Error:
+                self._give_up()
+        self._noted.clear()
+
+    def close(self) -> None:
+        """Write what was noted and close the database."""
+        self.save()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._connection is None and not self._is_broken:
+            try:
+                self._connection = self._connect()
+            except (sqlite3.Error, OSError):
+                self._give_up()
+                with contextlib.suppress(sqlite3.Error, OSError):  # a damaged one is made anew, once
+                    self._path.unlink(missing_ok=True)
+                    self._connection = self._connect()
+                    self._is_broken = False
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_S, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=OFF")  # it is disposable
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            with connection:
+                connection.execute("DROP TABLE IF EXISTS files")
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version={_VERSION}")
+        return connection
+
+    def _give_up(self) -> None:
+        self._is_broken = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def is_racy(info: os.stat_result, checked_ns: int) -> bool:
+    """Return whether a file was changed so shortly before a moment that a further change could have the same times.
+
+    Args:
+        info: What the file was.
+        checked_ns: The moment, UTC nanoseconds.
+
+    Example:
+        >>> is_racy(os.stat(os.devnull), checked_ns=0)
+        True
+    """
+    is_fine = info.st_ctime_ns % _FINE_NS != 0
+    window_ns = _FINE_WINDOW_NS if is_fine else _COARSE_WINDOW_NS
+    return checked_ns - max(info.st_mtime_ns, info.st_ctime_ns) < window_ns
+
+
+def now_ns() -> int:
+    """Return the moment for `StatCache.note`, UTC nanoseconds."""
+    return time.time_ns()
+
+
+def _key(info: os.stat_result) -> tuple[int, int]:
+    """Return device and inode; SQLite's integers have a sign."""
+    return _signed(info.st_dev), _signed(info.st_ino)
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _times(info: os.stat_result) -> tuple[int, int, int]:
+    return info.st_size, info.st_mtime_ns, info.st_ctime_ns
