@@ -14,7 +14,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed, read_exactly, write_all
-from gittrack.artifacts.digest import Digest, hash_bytes, hash_mapped
+from gittrack.artifacts.digest import hash_bytes, hash_mapped
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
 from gittrack.scratch import new_folder_name
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gittrack.artifacts.cache import Cache
+    from gittrack.artifacts.digest import Digest
 
 _SMALL_BYTES = 1 << 20
 _MAX_SINGLE_SYNCS = 16  # above it, one sync of the file system is quicker
@@ -71,7 +72,9 @@ class Intake:
         self._unsynced: list[str] = []
         self._present = set(cache.list_digests()) if n_expected > _LIST_ABOVE else None
 
-    def add_file(self, name: str, folder_fd: int | None = None, on_bytes: Callable[[int], object] | None = None) -> Taken:
+    def add_file(
+        self, name: str, folder_fd: int | None = None, on_bytes: Callable[[int], object] | None = None
+    ) -> Taken:
         """Copy a file, or let the copy share its blocks, and hash the copy.
 
         Args:
@@ -224,7 +227,7 @@ class Intake:
                 folders[prefix] = objects / prefix
                 with contextlib.suppress(FileExistsError):
                     folders[prefix].mkdir()
-            os.rename(name, f"{objects}/{prefix}/{digest[2:]}", src_dir_fd=self._folder_fd)  # noqa: PTH104  of a dir_fd
+            os.rename(name, f"{objects}/{prefix}/{digest[2:]}", src_dir_fd=self._folder_fd)
         self._pending.clear()
         return [*folders.values(), objects]
 
@@ -234,7 +237,7 @@ class Intake:
 
     def _drop(self, name: str) -> None:
         with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=self._folder_fd)  # noqa: PTH108  of a dir_fd
+            os.unlink(name, dir_fd=self._folder_fd)
 
 
 class Incoming:

@@ -6,17 +6,20 @@ line by line. A manifest may come from anywhere, so it is checked as a whole bef
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gittrack.artifacts.digest import PREFIX, Digest, InvalidDigestError, parse_digest
+from gittrack.artifacts.digest import PREFIX, InvalidDigestError, parse_digest
 from gittrack.errors import GittrackError
 from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from gittrack.artifacts.digest import Digest
 
 MAX_MANIFEST_BYTES = 1 << 30
 MAX_FILES = 5_000_000
@@ -84,7 +87,7 @@ def parse_manifest(data: bytes) -> list[FileEntry]:
         if number > MAX_FILES:
             raise InvalidManifestError(f"a manifest of more than {MAX_FILES:,} files is too large")
         files.append(_parse_line(line, number))
-    if any(above.path >= below.path for above, below in zip(files, files[1:])):  # noqa: B905  one is shorter
+    if any(above.path >= below.path for above, below in itertools.pairwise(files)):
         raise InvalidManifestError("the files of a manifest must be sorted and each be there once")
     check_files(files)
     return files

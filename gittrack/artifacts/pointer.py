@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from gittrack.artifacts.digest import Digest, InvalidDigestError, parse_digest, render_digest
+from gittrack.artifacts.digest import InvalidDigestError, parse_digest, render_digest
 from gittrack.errors import GittrackError
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.yaml_text import InvalidYAMLError, parse_yaml, resolve_scalar
@@ -14,6 +14,7 @@ from gittrack.yaml_text import InvalidYAMLError, parse_yaml, resolve_scalar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gittrack.artifacts.digest import Digest
     from gittrack.values import PlainValue
 
 SUFFIX = ".gittrack"
@@ -95,7 +96,10 @@ def render_pointer(pointer: Pointer) -> bytes:
         gittrack: 1
         path: model.pt
         kind: file
-        digest: b3:16a3c0bb2c63bbf8b8d5b0d7b8c2e2f1...
+        digest: b3:f2f21520bebe5d07c6813b972de3617a0a0d50a36be3784e9fece54cff8d8032
+        size: 1
+        files: 1
+        type: model
     """
     fields: dict[str, Any] = {
         "gittrack": VERSION,

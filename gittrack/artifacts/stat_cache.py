@@ -8,7 +8,6 @@ never made for a file that was changed so shortly before it was read that a furt
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from gittrack.artifacts.digest import Digest
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 _VERSION = 1
