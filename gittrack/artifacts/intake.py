@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES = 1 << 20
 _MAX_SINGLE_SYNCS = 16  # above it, one sync of the file system is quicker
-_LIST_ABOVE = 100  # files, from which on the cache is listed once instead of asked for each
+_MAX_ASKED = 100  # files; with more, the cache is listed once instead of asked for each
 _N_TRIES = 3
 _OPEN_SOURCE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
 _OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
@@ -59,18 +59,23 @@ class Intake:
 
     Args:
         cache: Where to.
-        n_expected: About how many files will come.
+
+    Attributes:
+        cache: Where to.
+        n_new_bytes: How many bytes the cache did not have.
     """
 
-    def __init__(self, cache: Cache, n_expected: int = 1) -> None:
+    def __init__(self, cache: Cache) -> None:
         self.cache = cache
         self._folder = cache.scratch_root / new_folder_name()
         self._folder.mkdir(parents=True, mode=0o700)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.n_new_bytes = 0
         self._number = 0
         self._pending: dict[Digest, tuple[str, int]] = {}  # the file's name in the folder, and its size
         self._unsynced: list[str] = []
-        self._present = set(cache.list_digests()) if n_expected > _LIST_ABOVE else None
+        self._n_asked = 0
+        self._present: set[Digest] | None = None
 
     def add_file(
         self, name: str, folder_fd: int | None = None, on_bytes: Callable[[int], object] | None = None
@@ -209,12 +214,15 @@ class Intake:
         """Return whether content is new; what the cache has is freshened, and replaced where its size is wrong."""
         if digest in self._pending:
             return False
-        if self._present is not None and digest not in self._present:
-            return True
-        if self.cache.find_size(digest) != size:
-            return True
-        self.cache.freshen(digest)
-        return False
+        self._n_asked += 1
+        if self._n_asked == _MAX_ASKED:
+            self._present = set(self.cache.list_digests())
+        is_listed = self._present is None or digest in self._present
+        if is_listed and self.cache.find_size(digest) == size:
+            self.cache.freshen(digest)
+            return False
+        self.n_new_bytes += size
+        return True
 
     def _rename_all(self) -> list[Path]:
         """Give each object its name; return the folders that changed."""

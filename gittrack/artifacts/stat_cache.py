@@ -137,6 +137,7 @@ def is_racy(info: os.stat_result, checked_ns: int) -> bool:
         checked_ns: The moment, UTC nanoseconds.
 
     Example:
+        >>> import os
         >>> is_racy(os.stat(os.devnull), checked_ns=0)
         True
     """

@@ -24,6 +24,10 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp rename": ("gittrack.cli.exp.rename", "Give an experiment another name"),
         "exp remove": ("gittrack.cli.exp.remove", "Remove experiments; 'gittrack gc' makes it final"),
     },
+    "artifacts": {
+        "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
+        "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
+    },
     "share": {
         "push": ("gittrack.cli.push", "Send experiments to a remote"),
         "pull": ("gittrack.cli.pull", "Fetch experiments and merge those that others continued"),

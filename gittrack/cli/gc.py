@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gittrack.cli.byte_progress import render_size
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.experiments.format import format_time
 from gittrack.experiments.gc import KEEP_DAYS, collect_garbage
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from gittrack.experiments.gc import Collected
 
 _DAY_S = 86_400
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
-_STEP = 1024
 
 
 @documented(example="gittrack gc --dry-run\ngittrack gc --older-than 0 && git gc")
@@ -81,7 +80,7 @@ def _lines(collected: Collected, *, dry_run: bool) -> Iterator[str]:
         experiment = one.tip.experiment
         yield f"{verb} {experiment.name}@{experiment.baseline[:8]} ({one.tip.commit[:8]})"
     if collected.discarded and collected.size_bytes is not None:
-        yield f"{_size(collected.size_bytes)} on disk are for git to free: git gc"
+        yield f"{render_size(collected.size_bytes)} on disk are for git to free: git gc"
     if collected.n_forgotten:
         yield f"index entries forgotten: {collected.n_forgotten}"
     if collected.n_packed:
@@ -90,16 +89,3 @@ def _lines(collected: Collected, *, dry_run: bool) -> Iterator[str]:
         yield f"still in the trash: {collected.n_kept}"
     if not any((collected.discarded, collected.n_forgotten, collected.n_packed, collected.n_kept)):
         yield "nothing to do"
-
-
-def _size(n_bytes: int) -> str:
-    """Return a size as people read it.
-
-    Example:
-        >>> _size(1023), _size(1536)
-        ('1023 bytes', '1.5 KiB')
-    """
-    size, unit = float(n_bytes), 0
-    while size >= _STEP and unit < len(_UNITS) - 1:
-        size, unit = size / _STEP, unit + 1
-    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{n_bytes} bytes"

@@ -1,0 +1,338 @@
+"""Write objects of the cache into a work tree: the one place that does.
+
+The way to a file is walked folder by folder with open descriptors, and no link on it is followed, so nothing outside
+the root can be reached, whatever happens to the folders meanwhile. A file is written elsewhere first and comes into
+place whole, after its bytes were hashed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from gittrack.artifacts.cache import ObjectMissingError, corrupt
+from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed
+from gittrack.artifacts.digest import hash_mapped
+from gittrack.artifacts.walk import FOLDER_FLAGS
+from gittrack.errors import GittrackError
+from gittrack.paths import check_repository_path
+from gittrack.scratch import new_folder_name, scratch_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from gittrack.artifacts.cache import Cache
+    from gittrack.artifacts.digest import Digest
+    from gittrack.artifacts.manifest import FileEntry
+
+LinkType = Literal["reflink", "copy", "hardlink", "symlink"]
+LINK_TYPES: tuple[LinkType, ...] = ("reflink", "copy", "hardlink", "symlink")
+DEFAULT_LINKS: tuple[LinkType, ...] = ("reflink", "copy")
+_OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOT_A_FOLDER = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK}
+
+
+class InTheWayError(GittrackError):
+    """Something stands where a file or one of its folders must be."""
+
+
+class Restored(NamedTuple):
+    """A file that was written.
+
+    Attributes:
+        path: Relative to the root.
+        digest: Of its content.
+        info: What it is now; None for a link.
+    """
+
+    path: str
+    digest: Digest
+    info: os.stat_result | None
+
+
+class Restorer:
+    """Write objects of a cache below a root.
+
+    Args:
+        cache: Where the objects are.
+        root: The top folder; nothing outside is written.
+        staging: A folder that nobody else uses, on the same disk, where files are written first.
+        links: How a file may share its bytes with the cache, the first that works: ``reflink`` (shares until one side
+            is changed), ``copy``, ``hardlink`` or ``symlink`` (shares for good: to change the file changes the cache).
+        on_bytes: Called with the bytes of each piece that was written.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        root: Path,
+        staging: Path,
+        links: Sequence[LinkType] = DEFAULT_LINKS,
+        on_bytes: Callable[[int], object] | None = None,
+    ) -> None:
+        self.cache = cache
+        self.root = root
+        self._staging = staging
+        self._links = tuple(links)
+        self._on_bytes = on_bytes
+
+    def write_file(self, path: str, digest: Digest, *, is_executable: bool = False) -> Restored:
+        """Write one file, in place of the one that is there.
+
+        Args:
+            path: Relative to the root.
+            digest: The object.
+            is_executable: Whether it may be run.
+
+        Raises:
+            InvalidPathError: The path is not one inside the root.
+            InTheWayError: A link or a file stands where a folder must be, or a folder where the file must be.
+            ObjectMissingError: The cache does not have it.
+            ObjectCorruptError: Its content is not what its name says; nothing was changed.
+            OSError: The disk is full or broken; nothing was changed.
+        """
+        check_repository_path(path)
+        folder, _, name = path.rpartition("/")
+        with open_folder(self.root, folder, create=True) as target:
+            with _staging_beside(self._staging, target) as staging:
+                info = self._write(staging, digest, is_executable=is_executable)
+                try:
+                    os.rename("new", name, src_dir_fd=staging, dst_dir_fd=target)
+                except (IsADirectoryError, NotADirectoryError) as error:
+                    raise InTheWayError(f"a folder stands at '{path}'", hint="move it away") from error
+            if info is not None:
+                info = os.stat(name, dir_fd=target, follow_symlinks=False)  # the rename changed its times
+        return Restored(path, digest, info)
+
+    def write_new_folder(self, path: str, files: Sequence[FileEntry]) -> list[Restored]:
+        """Write a folder that does not exist, all of it or nothing.
+
+        Args:
+            path: Relative to the root.
+            files: What it holds: a checked manifest.
+
+        Raises:
+            InvalidPathError: The path is not one inside the root.
+            InTheWayError: Something is there.
+            ObjectMissingError: The cache lacks an object.
+            ObjectCorruptError: An object's content is not what its name says.
+            OSError: The disk is full or broken.
+        """
+        check_repository_path(path)
+        above, _, name = path.rpartition("/")
+        with open_folder(self.root, above, create=True) as target, _staging_beside(self._staging, target) as staging:
+            os.mkdir("new", dir_fd=staging)
+            new = os.open("new", FOLDER_FLAGS, dir_fd=staging)
+            try:
+                restored = self._write_files(new, files)
+            finally:
+                os.close(new)
+            try:
+                os.rename("new", name, src_dir_fd=staging, dst_dir_fd=target)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ELOOP}:
+                    raise InTheWayError(f"something stands at '{path}'", hint="move it away") from error
+                raise
+        return [Restored(f"{path}/{entry.path}", entry.digest, entry.info) for entry in restored]
+
+    def remove_file(self, path: str) -> None:
+        """Remove a file, and the folders that it leaves empty.
+
+        Args:
+            path: Relative to the root; does nothing when it is not there.
+
+        Raises:
+            InvalidPathError: The path is not one inside the root.
+            InTheWayError: A link stands on the way to it.
+        """
+        check_repository_path(path)
+        folder, _, name = path.rpartition("/")
+        try:
+            with open_folder(self.root, folder) as target:
+                os.unlink(name, dir_fd=target)
+        except FileNotFoundError:
+            return
+        while folder:
+            above, _, name = folder.rpartition("/")
+            with open_folder(self.root, above) as target:
+                try:
+                    os.rmdir(name, dir_fd=target)
+                except OSError:
+                    return
+            folder = above
+
+    def _write_files(self, folder: int, files: Sequence[FileEntry]) -> list[Restored]:
+        """Write files below an open folder of our own, with the folders that they need."""
+        restored = []
+        current, descriptor = "", os.dup(folder)
+        try:
+            for entry in files:
+                above, _, name = entry.path.rpartition("/")
+                if above != current:
+                    os.close(descriptor)
+                    current, descriptor = above, _make_folders(folder, above)
+                info = self._write(descriptor, entry.digest, name, is_executable=entry.is_executable)
+                restored.append(Restored(entry.path, entry.digest, info))
+        finally:
+            os.close(descriptor)
+        return restored
+
+    def _write(
+        self, folder: int, digest: Digest, name: str = "new", *, is_executable: bool = False
+    ) -> os.stat_result | None:
+        """Write an object into an open folder, by the first way that works; None when it is a link."""
+        for link in self._links:
+            if link == "symlink":
+                self._check(digest)
+                os.symlink(self.cache.path(digest), name, dir_fd=folder)
+                return None
+            if link == "hardlink":
+                self._check(digest)
+                with contextlib.suppress(OSError):
+                    os.link(self.cache.path(digest), name, dst_dir_fd=folder, follow_symlinks=False)
+                    return os.stat(name, dir_fd=folder, follow_symlinks=False)
+            else:
+                info = self._copy(folder, digest, name, is_executable=is_executable, may_copy=link == "copy")
+                if info is not None:
+                    return info
+        raise GittrackError(
+            f"the disk knows none of the ways to share bytes with the cache: {', '.join(self._links)}",
+            hint="add 'copy' to the git setting gittrack.link",
+        )
+
+    def _copy(
+        self, folder: int, digest: Digest, name: str, *, is_executable: bool, may_copy: bool
+    ) -> os.stat_result | None:
+        """Write a copy of an object, or one that shares its blocks; None where only a copy would do."""
+        source = self.cache.open(digest)
+        try:
+            size = os.fstat(source).st_size
+            target = os.open(name, _OPEN_NEW, 0o777 if is_executable else 0o666, dir_fd=folder)
+            try:
+                found = self._fill(source, target, size, may_copy=may_copy)
+                if found == digest:
+                    return os.fstat(target)
+                os.unlink(name, dir_fd=folder)
+                if found is None:
+                    return None
+                raise corrupt(digest)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+
+    def _fill(self, source: int, target: int, size: int, *, may_copy: bool) -> Digest | None:
+        """Fill a new file and return the digest of what is in it; None where only a copy would do."""
+        if not may_copy or "reflink" in self._links:
+            if size and clone_file(source, target):
+                if self._on_bytes is not None:
+                    self._on_bytes(size)
+                return hash_mapped(f"/proc/self/fd/{target}", size)
+            if not may_copy:
+                return None
+        try:
+            return copy_hashed(source, target, size, self._on_bytes)
+        except ContentChangedError as error:  # an object never changes; a cut one is corrupt
+            raise ObjectMissingError("an object of the cache became shorter while it was read") from error
+
+    def _check(self, digest: Digest) -> None:
+        if not self.cache.is_intact(digest):
+            raise corrupt(digest)
+
+
+@contextlib.contextmanager
+def open_folder(root: Path, path: str, *, create: bool = False) -> Iterator[int]:
+    """Give a descriptor of a folder below a root, reached without following a link.
+
+    Args:
+        root: The top folder, which may be reached through links.
+        path: Relative to it, checked; empty for the root.
+        create: Whether missing folders are made.
+
+    Raises:
+        InTheWayError: A link or a file stands on the way.
+        FileNotFoundError: A folder is missing and is not to be made.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.split("/") if path else ():
+            try:
+                below = _enter(descriptor, name, create=create)
+            except OSError as error:
+                if error.errno in _NOT_A_FOLDER:
+                    raise InTheWayError(
+                        f"'{name}' on the way to '{path}' is a link or a file, not a folder", hint="move it away"
+                    ) from error
+                raise
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _enter(descriptor: int, name: str, *, create: bool) -> int:
+    if create:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=descriptor)
+    return os.open(name, FOLDER_FLAGS, dir_fd=descriptor)
+
+
+def _make_folders(folder: int, path: str) -> int:
+    """Make folders below one of our own and return the last one, open."""
+    descriptor = os.dup(folder)
+    for name in path.split("/") if path else ():
+        below = _enter(descriptor, name, create=True)
+        os.close(descriptor)
+        descriptor = below
+    return descriptor
+
+
+@contextlib.contextmanager
+def _staging_beside(staging: Path, target: int) -> Iterator[int]:
+    """Give an empty folder to write in, on the disk of the target: below the staging folder, or else in the target."""
+    staging.mkdir(parents=True, exist_ok=True)
+    if staging.stat().st_dev == os.fstat(target).st_dev:
+        with scratch_folder(staging) as folder, _opened(os.open(folder, FOLDER_FLAGS)) as descriptor:
+            yield descriptor
+        return
+    name = f".gittrack-{new_folder_name()}"
+    os.mkdir(name, 0o700, dir_fd=target)
+    try:
+        with _opened(os.open(name, FOLDER_FLAGS, dir_fd=target)) as descriptor:
+            yield descriptor
+    finally:
+        _remove_tree(name, target)
+
+
+@contextlib.contextmanager
+def _opened(descriptor: int) -> Iterator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove_tree(name: str, folder: int) -> None:
+    if sys.version_info >= (3, 11):
+        import shutil
+
+        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+        return
+    with contextlib.suppress(OSError), _opened(os.open(name, FOLDER_FLAGS, dir_fd=folder)) as inside:
+        for entry in list(os.scandir(inside)):
+            if entry.is_dir(follow_symlinks=False):
+                _remove_tree(entry.name, inside)
+            else:
+                os.unlink(entry.name, dir_fd=inside)
+        os.rmdir(name, dir_fd=folder)
+
+
+def is_regular(info: os.stat_result) -> bool:
+    """Return whether a file is a regular one, neither link nor folder nor device."""
+    return stat.S_ISREG(info.st_mode)
