@@ -53,7 +53,7 @@ def byte_progress(terminal: Terminal, label: str) -> Iterator[Progress]:
 
         def on_total(n_bytes: int) -> None:
             with lock:
-                bar.total += n_bytes
+                bar.total = (bar.total or 0) + n_bytes
                 bar.refresh()
 
         def on_bytes(n_bytes: int) -> None:
