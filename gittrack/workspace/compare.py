@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
     from gittrack.artifacts.manifest import FileEntry
-    from gittrack.artifacts.pointer import Pointer
+    from gittrack.artifacts.pointer import Kind, Pointer
     from gittrack.workspace.contents import Contents
     from gittrack.workspace.pointers import Tracked
     from gittrack.workspace.workspace import Workspace
@@ -108,19 +108,20 @@ def objects_of(cache: Cache, pointers: Iterable[Pointer]) -> set[Digest]:
     return digests
 
 
-def is_whole(cache: Cache, pointer: Pointer) -> bool:
+def is_whole(cache: Cache, digest: Digest, kind: Kind) -> bool:
     """Return whether the cache has everything that an artifact consists of.
 
     Args:
         cache: The cache.
-        pointer: The artifact.
+        digest: The artifact's.
+        kind: ``file`` or ``dir``.
     """
-    if cache.find_size(pointer.digest) is None:
+    if cache.find_size(digest) is None:
         return False
-    if pointer.kind == "file":
+    if kind == "file":
         return True
     try:
-        return not cache.find_missing(entry.digest for entry in read_files(cache, pointer.digest))
+        return not cache.find_missing(entry.digest for entry in read_files(cache, digest))
     except (ObjectMissingError, ObjectCorruptError, InvalidManifestError):
         return False
 

@@ -98,20 +98,26 @@ def list_commit_pointers(repository: Repository, commit: str) -> Pointers:
     return _parse_all((path, data) for path, data in found if data is not None)
 
 
-def list_pointers_of_commits(repository: Repository, commits: Sequence[str]) -> list[Tracked]:
+def list_pointers_of_commits(
+    repository: Repository, commits: Sequence[str], *, known: Sequence[str] = (), walk: bool = False
+) -> list[Tracked]:
     """Return the different pointers of many commits, through two processes; what only looks like one is passed over.
 
     Args:
         repository: The repository.
         commits: Their ids.
+        known: With ``walk``: commits whose history is left out.
+        walk: Whether the history of the commits counts too, not only their own trees.
     """
     if not commits:
         return []
-    arguments = ("rev-list", "--no-walk=unsorted", "--objects", "--missing=allow-any", "--stdin")
+    mode = () if walk else ("--no-walk=unsorted",)
+    lines = "".join([*(f"{commit}\n" for commit in commits), *(f"^{commit}\n" for commit in known)])
+    arguments = ("rev-list", *mode, "--objects", "--missing=allow-any", "--stdin")
     # `rev-list` knows no -z; it cuts a path at its first line break, and such a name is no pointer's anyway.
-    listing = repository.git.run(*arguments, input="".join(f"{commit}\n" for commit in commits).encode()).stdout
-    lines = (line.partition(" ") for line in os.fsdecode(listing).split("\n") if line.endswith(SUFFIX))
-    blobs = {oid: path for oid, _, path in lines}
+    listing = repository.git.run(*arguments, input=lines.encode()).stdout
+    found = (line.partition(" ") for line in os.fsdecode(listing).split("\n") if line.endswith(SUFFIX))
+    blobs = {oid: path for oid, _, path in found}
     objects = read_many(repository, list(blobs), max_bytes=MAX_POINTER_BYTES)
     pairs = zip(blobs.values(), objects, strict=True)
     return _parse_all((path, blob.data) for path, blob in pairs if blob and blob.kind == "blob" and blob.data).tracked
