@@ -17,7 +17,7 @@ from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_has
 from gittrack.artifacts.digest import hash_bytes, hash_mapped
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
-from gittrack.scratch import new_folder_name
+from gittrack.scratch import new_folder_name, sweep_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,7 @@ class Intake:
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
+        sweep_scratch(cache.scratch_root)
         self._folder = cache.scratch_root / new_folder_name()
         self._folder.mkdir(parents=True, mode=0o700)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -96,18 +96,11 @@ class Restorer:
             ObjectCorruptError: Its content is not what its name says; nothing was changed.
             OSError: The disk is full or broken; nothing was changed.
         """
-        check_repository_path(path)
-        folder, _, name = path.rpartition("/")
-        with open_folder(self.root, folder, create=True) as target:
-            with _staging_beside(self._staging, target) as staging:
-                info = self._write(staging, digest, is_executable=is_executable)
-                try:
-                    os.rename("new", name, src_dir_fd=staging, dst_dir_fd=target)
-                except (IsADirectoryError, NotADirectoryError) as error:
-                    raise InTheWayError(f"a folder stands at '{path}'", hint="move it away") from error
-            if info is not None:
-                info = os.stat(name, dir_fd=target, follow_symlinks=False)  # the rename changed its times
-        return Restored(path, digest, info)
+
+        def fill(folder_fd: int) -> bool:
+            return self._write(folder_fd, digest, is_executable=is_executable) is not None
+
+        return Restored(path, digest, put_file(self.root, self._staging, path, fill))
 
     def write_new_folder(self, path: str, files: Sequence[FileEntry]) -> list[Restored]:
         """Write a folder that does not exist, all of it or nothing.
@@ -243,6 +236,61 @@ class Restorer:
     def _check(self, digest: Digest) -> None:
         if not self.cache.is_intact(digest):
             raise corrupt(digest)
+
+
+def put_file(root: Path, staging: Path, path: str, fill: Callable[[int], bool]) -> os.stat_result | None:
+    """Write a file elsewhere and bring it into place whole, in place of the one that is there.
+
+    Args:
+        root: The top folder; nothing outside is written.
+        staging: A folder that nobody else uses, on the same disk, where the file is written first.
+        path: Relative to the root.
+        fill: Makes a file ``new`` in the open folder that it gets; returns whether it is a regular file.
+
+    Returns:
+        What the file is now; None for a link.
+
+    Raises:
+        InvalidPathError: The path is not one inside the root.
+        InTheWayError: A link or a file stands where a folder must be, or a folder where the file must be.
+        OSError: The disk is full or broken; nothing was changed.
+    """
+    check_repository_path(path)
+    folder, _, name = path.rpartition("/")
+    with open_folder(root, folder, create=True) as target, _staging_beside(staging, target) as beside:
+        is_file = fill(beside)
+        try:
+            os.rename("new", name, src_dir_fd=beside, dst_dir_fd=target)
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise InTheWayError(f"a folder stands at '{path}'", hint="move it away") from error
+        # Asked for now, because the rename changed its times.
+        return os.stat(name, dir_fd=target, follow_symlinks=False) if is_file else None
+
+
+def put_bytes(root: Path, staging: Path, path: str, data: bytes) -> None:
+    """Write a small file durably; see `put_file`.
+
+    Args:
+        root: The top folder.
+        staging: Where the file is written first.
+        path: Relative to the root.
+        data: Its content.
+
+    Raises:
+        GittrackError: See `put_file`.
+        OSError: The same.
+    """
+
+    def fill(folder_fd: int) -> bool:
+        with os.fdopen(os.open("new", _OPEN_NEW, 0o666, dir_fd=folder_fd), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return True
+
+    put_file(root, staging, path, fill)
+    with open_folder(root, path.rpartition("/")[0]) as folder:
+        os.fsync(folder)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from gittrack.artifacts.manifest import render_manifest
 from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError, Pointer
 from gittrack.errors import GittrackError, UsageError
 from gittrack.paths import InvalidPathError, check_repository_path
+from gittrack.scratch import sweep_scratch
 from gittrack.workspace.contents import read_contents
 from gittrack.workspace.ignore import ignore_path
 from gittrack.workspace.pointers import read_workspace_pointer, write_pointer
@@ -124,6 +125,7 @@ def add(
         OSError: A file cannot be read, or the disk is full; no pointer was changed.
     """
     repository = workspace.repository
+    sweep_scratch(repository.scratch_root)
     previous = {path: _check_path(repository, path) for path in dict.fromkeys(paths)}
     found: dict[str, tuple[Contents, int]] = {}
     with Intake(workspace.cache) as intake:
@@ -135,7 +137,7 @@ def add(
     for path, (contents, n_new_bytes) in found.items():
         pointer = make_pointer(path, contents, details, previous[path])
         if pointer != previous[path]:
-            write_pointer(workspace.root, path, pointer)
+            write_pointer(repository, path, pointer)
         ignore_path(repository, path)
         if workspace.links[0] in _LINKED:
             _share_bytes(workspace, path, contents)

@@ -8,6 +8,7 @@ from gittrack.artifacts.cache import ObjectMissingError
 from gittrack.artifacts.manifest import FileEntry
 from gittrack.artifacts.stat_cache import now_ns
 from gittrack.errors import GittrackError
+from gittrack.scratch import sweep_scratch
 from gittrack.workspace.compare import compare, read_files
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def checkout(
         on_bytes: Called with the bytes of each piece that was written.
     """
     result = CheckedOut([], 0, [], [], [])
+    sweep_scratch(workspace.repository.scratch_root)
     restorer = workspace.restorer(on_bytes)
     for tracked in artifacts:
         compared = compare(workspace, tracked)
@@ -107,8 +109,7 @@ def _restore(workspace: Workspace, restorer: Restorer, compared: Compared, *, fo
         if missing := workspace.cache.find_missing(entry.digest for entry in wanted):
             raise ObjectMissingError(f"{len(missing)} objects of '{path}' are not in the cache")
         if compared.state == "missing":
-            checked_ns = now_ns
-            _note(workspace, restorer.write_new_folder(path, wanted), checked_ns())
+            _note(workspace, restorer.write_new_folder(path, wanted), now_ns())
             return
         files = {f"{path}/{entry.path}": entry for entry in wanted}
     else:

@@ -29,7 +29,7 @@ def ignore_path(repository: Repository, path: str) -> bool:
     root = repository.require_work_tree()
     text = _read(root, _file(path))
     ending = "" if not text or text.endswith("\n") else "\n"
-    write_text_file(root, _file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape"))
+    write_text_file(repository, _file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape"))
     return True
 
 
@@ -46,7 +46,7 @@ def stop_ignoring(repository: Repository, path: str) -> bool:
     if len(kept) == len(lines):
         return False
     if kept:
-        write_text_file(root, _file(path), "".join(kept).encode("utf-8", "surrogateescape"))
+        write_text_file(repository, _file(path), "".join(kept).encode("utf-8", "surrogateescape"))
     else:
         (root / _file(path)).unlink()
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,15 +13,13 @@ from gittrack.artifacts.pointer import (
     pointer_path,
     render_pointer,
 )
-from gittrack.artifacts.restore import open_folder
+from gittrack.artifacts.restore import put_bytes
 from gittrack.git.batch import read_many
 from gittrack.git.work_tree import read_file
 from gittrack.paths import InvalidPathError, check_repository_path
-from gittrack.scratch import new_folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from gittrack.artifacts.pointer import (
         Pointer,
@@ -137,11 +134,11 @@ def read_workspace_pointer(repository: Repository, path: str) -> Pointer | None:
     return None if data is None else parse_pointer(data)
 
 
-def write_pointer(root: Path, path: str, pointer: Pointer) -> None:
+def write_pointer(repository: Repository, path: str, pointer: Pointer) -> None:
     """Write the pointer to an artifact, durably, in place of the one that is there.
 
     Args:
-        root: The top folder.
+        repository: A repository with a work tree.
         path: Where the artifact belongs.
         pointer: What it says.
 
@@ -149,40 +146,22 @@ def write_pointer(root: Path, path: str, pointer: Pointer) -> None:
         InTheWayError: A link stands on the way to it.
         InvalidPointerError: It would be too large.
     """
-    write_text_file(root, pointer_path(path), render_pointer(pointer._replace(path=path)))
+    write_text_file(repository, pointer_path(path), render_pointer(pointer._replace(path=path)))
 
 
-def write_text_file(root: Path, path: str, data: bytes) -> None:
+def write_text_file(repository: Repository, path: str, data: bytes) -> None:
     """Write a small file of the work tree, durably and at once, in place of the one that is there.
 
     Args:
-        root: The top folder.
-        path: The file, relative to it.
+        repository: A repository with a work tree.
+        path: The file, relative to its top.
         data: Its content.
 
     Raises:
         InTheWayError: A link stands on the way to it.
         OSError: The disk is full or broken; the file is as it was.
     """
-    folder, _, name = check_repository_path(path).rpartition("/")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open_folder(root, folder, create=True) as descriptor:
-        temporary = f".{name[:100]}.{new_folder_name()}"
-        try:
-            with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=descriptor), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
-        except BaseException:
-            _unlink(temporary, descriptor)
-            raise
-        os.fsync(descriptor)
-
-
-def _unlink(name: str, folder: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
+    put_bytes(repository.require_work_tree(), repository.scratch_root, path, data)
 
 
 def _parse_all(files: Iterable[tuple[str, bytes]]) -> Pointers:
