@@ -38,7 +38,7 @@ class Figure(NamedTuple):
         """Whether the limit holds."""
         if self.limit is None:
             return True
-        return self.measured <= self.limit if self.unit == "s" else self.measured >= self.limit
+        return self.measured <= self.limit if self.unit in {"s", "MiB"} else self.measured >= self.limit
 
     @property
     def cells(self) -> tuple[str, str, str, str, str, str]:

@@ -17,6 +17,11 @@ _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 # joiners shape words in Persian, Hindi and Sinhala, and hold emoji together
 _JOINERS = frozenset("\u200c\u200d")
 _GIT_DIRECTORY = re.compile(r"\.git|git~[0-9]+")
+# A component that no file system reads as another one; nearly all are so, and manifests have them by the thousand.
+_PLAIN_NAME = (
+    r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|\Z))(?!git(?:[./]|\Z))[a-z0-9_-][a-z0-9_.-]{0,199}(?<!\.)"
+)
+_PLAIN_PATH = re.compile(rf"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*", re.IGNORECASE | re.ASCII)
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *(?:\..*)?")
 
 
@@ -46,6 +51,8 @@ def check_repository_path(path: str) -> str:
         ...
         gittrack.paths.InvalidPathError: the path '../secret' leaves the repository
     """
+    if _PLAIN_PATH.fullmatch(path):
+        return path
     shown = f"the path {path[:200]!r}"
     if not path:
         raise InvalidPathError("a path must not be empty")

@@ -79,7 +79,7 @@ class Cache:
             ObjectMissingError: It is not here.
         """
         try:
-            return os.open(self.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return os.open(f"{self._prefix}{digest[:2]}/{digest[2:]}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise _missing(digest) from error
 

@@ -12,20 +12,23 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gittrack.artifacts.digest import PREFIX, InvalidDigestError, parse_digest
+from gittrack.artifacts.digest import PREFIX, Digest, InvalidDigestError, parse_digest
 from gittrack.errors import GittrackError
 from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gittrack.artifacts.digest import Digest
 
 MAX_MANIFEST_BYTES = 1 << 30
 MAX_FILES = 5_000_000
 MAX_DEPTH = 100
 _MAX_SIZE = (1 << 63) - 1
 _KEYS = {"digest", "executable", "path", "size"}
+# What most lines are, byte for byte as they are written.
+_USUAL = re.compile(
+    rb'\{"digest":"b3:([0-9a-f]{64})"(,"executable":true)?,"path":"([ !#-\[\]-~]*)","size":(0|[1-9][0-9]{0,17})\}\n'
+)
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # printable ASCII that JSON writes as it is
 
 
@@ -105,28 +108,31 @@ def check_files(files: Iterable[FileEntry]) -> None:
     """
     folders: dict[str, str] = {}  # as compared -> as written
     names: dict[str, str] = {}
+    known = {""}
     for entry in files:
-        _check_path(entry.path)
-        folded = _fold(entry.path)
-        if (other := names.setdefault(folded, entry.path)) is not entry.path:
-            raise _clash(other, entry.path)
-        _note_folders(entry.path, folded, folders)
+        path = entry.path
+        _check_path(path)
+        folded = _fold(path)
+        if (other := names.setdefault(folded, path)) is not path:
+            raise _clash(other, path)
+        if (folder := path.rpartition("/")[0]) not in known:
+            known.add(folder)
+            _note_folders(folder, folders)
     for folded, folder in folders.items():
         if folded in names:
             raise _clash(names[folded], folder)
 
 
-def _note_folders(path: str, folded: str, folders: dict[str, str]) -> None:
-    """Note the folders of a path, up to the first that is known."""
-    while "/" in folded:
-        path, folded = path.rpartition("/")[0], folded.rpartition("/")[0]
-        other = folders.get(folded)
-        if other is None:
-            folders[folded] = path
-            continue
-        if other != path:
-            raise _clash(other, path)
-        return
+def _note_folders(folder: str, folders: dict[str, str]) -> None:
+    """Note a folder and those above it, up to the first that is known."""
+    while folder:
+        folded = _fold(folder)
+        other = folders.setdefault(folded, folder)
+        if other is not folder:
+            if other != folder:
+                raise _clash(other, folder)
+            return
+        folder = folder.rpartition("/")[0]
 
 
 def _check_path(path: str) -> None:
@@ -156,6 +162,9 @@ def _render_line(entry: FileEntry) -> str:
 
 
 def _parse_line(line: bytes, number: int) -> FileEntry:
+    if match := _USUAL.fullmatch(line):
+        digest, executable, path, size = match.groups()
+        return FileEntry(path.decode(), Digest(digest.decode()), int(size), executable is not None)
     try:
         fields: Any = json.loads(line)
         if not isinstance(fields, dict) or not fields.keys() <= _KEYS or not line.endswith(b"\n"):

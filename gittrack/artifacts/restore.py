@@ -80,6 +80,7 @@ class Restorer:
         self._staging = staging
         self._links = tuple(links)
         self._on_bytes = on_bytes
+        self._can_clone = "reflink" in links  # until the disk says no
 
     def write_file(self, path: str, digest: Digest, *, is_executable: bool = False) -> Restored:
         """Write one file, in place of the one that is there.
@@ -189,7 +190,9 @@ class Restorer:
                 with contextlib.suppress(OSError):
                     os.link(self.cache.path(digest), name, dst_dir_fd=folder, follow_symlinks=False)
                     return os.stat(name, dir_fd=folder, follow_symlinks=False)
-            else:
+            elif (
+                link == "copy" or "copy" not in self._links
+            ):  # a copy shares blocks where it can, if that is wanted too
                 info = self._copy(folder, digest, name, is_executable=is_executable, may_copy=link == "copy")
                 if info is not None:
                     return info
@@ -221,13 +224,14 @@ class Restorer:
 
     def _fill(self, source: int, target: int, size: int, *, may_copy: bool) -> Digest | None:
         """Fill a new file and return the digest of what is in it; None where only a copy would do."""
-        if not may_copy or "reflink" in self._links:
-            if size and clone_file(source, target):
+        if self._can_clone and size:
+            self._can_clone = clone_file(source, target)
+            if self._can_clone:
                 if self._on_bytes is not None:
                     self._on_bytes(size)
                 return hash_mapped(f"/proc/self/fd/{target}", size)
-            if not may_copy:
-                return None
+        if not may_copy and size:
+            return None
         try:
             return copy_hashed(source, target, size, self._on_bytes)
         except ContentChangedError as error:  # an object never changes; a cut one is corrupt

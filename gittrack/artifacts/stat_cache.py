@@ -16,6 +16,7 @@ from gittrack.artifacts.digest import Digest
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from pathlib import Path
 
 _VERSION = 1
@@ -23,7 +24,8 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS files (device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, "
     "ctime_ns INTEGER, digest BLOB, PRIMARY KEY (device, inode)) WITHOUT ROWID"
 )
-_LOOK_UP = "SELECT digest FROM files WHERE device=? AND inode=? AND size=? AND mtime_ns=? AND ctime_ns=?"
+_COLUMNS = "device, inode, size, mtime_ns, ctime_ns, digest"
+_N_AT_ONCE = 500
 _BUSY_S = 2.0
 # Times finer than a millisecond show a file system that takes them from the kernel's clock, which ticks every 10 ms
 # at the slowest; others count whole seconds, or two.
@@ -46,6 +48,8 @@ class StatCache:
         self._connection: sqlite3.Connection | None = None
         self._is_broken = False
         self._noted: dict[tuple[int, int], tuple[int, int, int, bytes]] = {}
+        self._loaded: dict[tuple[int, int], tuple[int, int, int, bytes] | None] = {}
+        self._is_empty: bool | None = None
 
     def look_up(self, info: os.stat_result) -> Digest | None:
         """Return the digest of a file that is unchanged since it was noted; None when it must be hashed.
@@ -54,18 +58,34 @@ class StatCache:
             info: What the file is now.
         """
         key = _key(info)
-        noted = self._noted.get(key)
-        if noted is not None:
-            return Digest(noted[3].hex()) if noted[:3] == _times(info) else None
+        entry = self._noted.get(key)
+        if entry is None:
+            if key not in self._loaded:
+                self.load(info.st_dev, [info.st_ino])
+            entry = self._loaded.get(key)
+        return Digest(entry[3].hex()) if entry is not None and entry[:3] == _times(info) else None
+
+    def load(self, device: int, inodes: Sequence[int]) -> None:
+        """Read what is known of the files of a folder, in place of what was read before; thousands cost one question.
+
+        Args:
+            device: The device of the folder.
+            inodes: Those of its files.
+        """
+        self._loaded = {(_signed(device), _signed(inode)): None for inode in inodes}
         connection = self._open()
-        if connection is None:
-            return None
+        if connection is None or self._is_empty:
+            return
+        keys = [inode for _, inode in self._loaded]
         try:
-            row = connection.execute(_LOOK_UP, (*key, *_times(info))).fetchone()
+            for start in range(0, len(keys), _N_AT_ONCE):
+                some = keys[start : start + _N_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT {_COLUMNS} FROM files WHERE device=? AND inode IN ({marks})"  # noqa: S608  marks alone
+                for found_device, inode, *entry in connection.execute(query, (_signed(device), *some)):
+                    self._loaded[found_device, inode] = tuple(entry)
         except sqlite3.Error:
             self._give_up()
-            return None
-        return Digest(row[0].hex()) if row else None
 
     def note(self, info: os.stat_result, digest: Digest, checked_ns: int) -> None:
         """Remember a digest, unless a later change of the file might go unnoticed.
@@ -90,7 +110,9 @@ class StatCache:
                     connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
             except sqlite3.Error:
                 self._give_up()
+            self._is_empty = False
         self._noted.clear()
+        self._loaded.clear()
 
     def close(self) -> None:
         """Write what was noted and close the database."""
@@ -103,12 +125,13 @@ class StatCache:
         if self._connection is None and not self._is_broken:
             try:
                 self._connection = self._connect()
+                self._is_empty = self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
             except (sqlite3.Error, OSError):
                 self._give_up()
                 with contextlib.suppress(sqlite3.Error, OSError):  # a damaged one is made anew, once
                     self._path.unlink(missing_ok=True)
                     self._connection = self._connect()
-                    self._is_broken = False
+                    self._is_broken, self._is_empty = False, True
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:

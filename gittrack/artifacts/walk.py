@@ -13,7 +13,7 @@ from gittrack.artifacts.manifest import MAX_DEPTH
 from gittrack.errors import GittrackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gittrack.artifacts.cache import Cache
 
@@ -49,7 +49,9 @@ class FoundFile(NamedTuple):
         return bool(self.info.st_mode & stat.S_IXUSR)
 
 
-def walk_files(folder_fd: int, cache: Cache) -> Iterator[FoundFile]:
+def walk_files(
+    folder_fd: int, cache: Cache, on_folder: Callable[[int, Sequence[int]], object] | None = None
+) -> Iterator[FoundFile]:
     """Yield the regular files below a folder, in no particular order; empty folders are passed over.
 
     A link to a regular file of the same folder counts as that file (training writes ``last.ckpt`` so), and a link to an
@@ -58,21 +60,23 @@ def walk_files(folder_fd: int, cache: Cache) -> Iterator[FoundFile]:
     Args:
         folder_fd: The folder, open; it stays open.
         cache: The cache that links may lead to.
+        on_folder: Called with the device of each folder and the inodes of what is in it, before its files.
 
     Raises:
         UntrackableError: There is a link out of the folder or to a folder, a pipe, a socket or a device, a name that is
             not UTF-8, or more than 100 levels.
         OSError: A folder cannot be read.
     """
-    yield from _walk(_Root(folder_fd, cache), "", os.dup(folder_fd), 0)
+    yield from _walk(_Root(folder_fd, cache, on_folder), "", os.dup(folder_fd), 0)
 
 
 class _Root:
     """The folder that is walked, and where links may lead to."""
 
-    def __init__(self, descriptor: int, cache: Cache) -> None:
+    def __init__(self, descriptor: int, cache: Cache, on_folder: Callable[[int, Sequence[int]], object] | None) -> None:
         self.descriptor = descriptor
         self.cache = cache
+        self.on_folder = on_folder
 
     @cached_property
     def path(self) -> str:
@@ -94,17 +98,20 @@ def _walk(root: _Root, prefix: str, descriptor: int, depth: int) -> Iterator[Fou
         if depth > MAX_DEPTH:
             raise UntrackableError(f"'{prefix}' has more than {MAX_DEPTH} folders above it")
         below = []
-        with os.scandir(descriptor) as entries:
-            for entry in entries:
-                path = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.name)
-                elif entry.is_file(follow_symlinks=False):
-                    yield FoundFile(_checked(path), descriptor, entry.name, entry.stat(follow_symlinks=False))
-                elif entry.is_symlink():
-                    yield _follow(root, path, descriptor, entry.name)
-                else:
-                    raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
+        with os.scandir(descriptor) as scan:
+            entries = list(scan)
+        if root.on_folder is not None:
+            root.on_folder(os.fstat(descriptor).st_dev, [entry.inode() for entry in entries])
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                below.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                yield FoundFile(_checked(path), descriptor, entry.name, entry.stat(follow_symlinks=False))
+            elif entry.is_symlink():
+                yield _follow(root, path, descriptor, entry.name)
+            else:
+                raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
         for name in below:
             yield from _walk(root, f"{prefix}{name}/", os.open(name, FOLDER_FLAGS, dir_fd=descriptor), depth + 1)
     finally:
@@ -112,6 +119,8 @@ def _walk(root: _Root, prefix: str, descriptor: int, depth: int) -> Iterator[Fou
 
 
 def _checked(path: str) -> str:
+    if path.isascii():
+        return path
     try:
         path.encode()
     except UnicodeEncodeError as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.intake import Intake
-from gittrack.artifacts.manifest import render_manifest
 from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError, Pointer
 from gittrack.errors import GittrackError, UsageError
 from gittrack.paths import InvalidPathError, check_repository_path
@@ -165,7 +164,7 @@ def take_contents(
     if contents is None:
         raise NothingThereError(f"there is no file or folder '{path}'", hint="look for a misspelt name")
     if contents.kind == "dir":
-        intake.add_bytes(render_manifest(contents.files))
+        intake.add_bytes(contents.manifest)
     return contents
 
 

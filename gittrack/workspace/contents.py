@@ -36,6 +36,7 @@ class Contents(NamedTuple):
         size: In bytes, all files together.
         files: A folder's files, sorted by path; empty for a file.
         is_executable: Of a file, whether it may be run.
+        manifest: Of a folder, its manifest.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Contents(NamedTuple):
     size: int
     files: tuple[FileEntry, ...] = ()
     is_executable: bool = False
+    manifest: bytes = b""
 
     @property
     def n_files(self) -> int:
@@ -126,11 +128,13 @@ def _read_folder(workspace: Workspace, name: str, above: int, take: Hash) -> Con
         files = tuple(sorted(_read_files(workspace, descriptor, take)))
     finally:
         os.close(descriptor)
-    return Contents("dir", hash_bytes(render_manifest(files)), sum(entry.size for entry in files), files)
+    manifest = render_manifest(files)
+    size = sum(entry.size for entry in files)
+    return Contents("dir", hash_bytes(manifest), size, files, manifest=manifest)
 
 
 def _read_files(workspace: Workspace, folder_fd: int, take: Hash) -> Iterator[FileEntry]:
-    for found in walk_files(folder_fd, workspace.cache):
+    for found in walk_files(folder_fd, workspace.cache, workspace.stats.load):
         if found.digest is not None:
             yield FileEntry(found.path, found.digest, found.info.st_size, found.is_executable)
             continue
