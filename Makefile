@@ -17,24 +17,25 @@ JOBS ?= 2
 PYTHON ?= $(shell { python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && command -v python3; } || .ci/pythons | tail -n 1 | cut -d' ' -f2)
 
 VENV := .venv
+SERVERS := .servers
 BIN := $(VENV)/bin
 PIP := -m pip --quiet --disable-pip-version-check
 PYTEST := -m pytest -n $(JOBS) -q
 # What the other interpreters run: all but the fault loops, which depend on git and the kernel rather than on Python.
-SELECTION := gittrack tests/unit tests/git tests/property tests/cli
+SELECTION := gittrack tests/unit tests/git tests/property tests/storage tests/cli
 
 .PHONY: test suite suite-oldest-newest lint docs demo bench test-slow clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
-suite: $(VENV)/.ready system-packages
+suite: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m "not slow"
 
-test-slow: $(VENV)/.ready system-packages
+test-slow: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m slow
 
 # The oldest and the newest other interpreter of the machine, each in a venv of its own that is kept.
-suite-oldest-newest: $(VENV)/.ready system-packages
+suite-oldest-newest: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	@main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	.ci/pythons | sed -n '1p;$$p' | sort -u | { grep -v "^$$main " || true; } | while read -r version path; do \
 	    $(MAKE) --no-print-directory ".venv-$$version/.ready" OTHER_PYTHON="$$path"; \
@@ -57,7 +58,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
 clean:
-	rm -rf .venv .venv-3.* docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -70,6 +71,10 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python $(PIP) install --upgrade pip
 	$(BIN)/python $(PIP) install --group test --group lint --group docs --editable .
 	touch $@
+
+# S3, Azure and Git LFS servers for the tests of storages.
+$(SERVERS)/.ready: .ci/test-servers $(VENV)/.ready
+	.ci/test-servers $(SERVERS) $(BIN)/python
 
 $(VENV)/.demo-ready: $(VENV)/.ready
 	$(BIN)/python $(PIP) install --group demo

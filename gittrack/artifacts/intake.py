@@ -8,13 +8,15 @@ what other programs wrote.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed, read_exactly, write_all
-from gittrack.artifacts.digest import hash_bytes, hash_mapped
+from gittrack.artifacts.digest import hash_bytes, hash_mapped, read_pieces
+from gittrack.artifacts.partial import Partial
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
 from gittrack.scratch import new_folder_name, sweep_scratch
@@ -33,6 +35,7 @@ _SMALL_BYTES = 1 << 20
 _MAX_SINGLE_SYNCS = 16  # above it, one sync of the file system is quicker
 _MAX_ASKED = 100  # files; with more, the cache is listed once instead of asked for each
 _N_TRIES = 3
+RESUME_ABOVE_BYTES = 64 << 20  # what has arrived of a larger object is kept for the next process
 _OPEN_SOURCE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
 _OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
 _READ_ONLY = 0o444
@@ -57,6 +60,8 @@ class Taken(NamedTuple):
 class Intake:
     """A batch of content on its way into the cache; leave the ``with`` block, or call `publish`, to make it visible.
 
+    Several threads may add and receive at once; one of them publishes when the others have finished.
+
     Args:
         cache: Where to.
 
@@ -72,7 +77,7 @@ class Intake:
         self._folder.mkdir(parents=True, mode=0o700)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.n_new_bytes = 0
-        self._number = 0
+        self._numbers = itertools.count(1)  # one step is one bytecode, so threads never get the same number
         self._pending: dict[Digest, tuple[str, int]] = {}  # the file's name in the folder, and its size
         self._unsynced: list[str] = []
         self._n_asked = 0
@@ -106,6 +111,24 @@ class Intake:
                 os.close(source)
         raise ContentChangedError(f"'{name}' changes while it is read", hint="wait until nothing writes it")
 
+    def add_object(
+        self, source: int, size: int, digest: Digest, on_bytes: Callable[[int], object] | None = None
+    ) -> None:
+        """Copy an object of another store, or let the copy share its blocks, and check the copy.
+
+        Args:
+            source: The object, open for reading at its start.
+            size: How many bytes it must have.
+            digest: What it must be.
+            on_bytes: Called with the number of bytes of each piece that was copied.
+
+        Raises:
+            WrongContentError: It has fewer bytes, or others.
+            OSError: It cannot be read, or the disk is full.
+        """
+        if self._take(source, size, on_bytes, digest) is None:
+            raise WrongContentError(f"fewer than the {size:,} bytes of the object {digest[:12]} are there")
+
     def add_bytes(self, data: bytes) -> Digest:
         """Take content that is in memory."""
         digest = hash_bytes(data)
@@ -113,14 +136,15 @@ class Intake:
             self._write_new(digest, data)
         return digest
 
-    def receive(self, digest: Digest, size: int) -> Incoming:
+    def receive(self, digest: Digest, size: int, *, is_exact: bool = True) -> Incoming:
         """Return a file to write the bytes of an object to that comes from elsewhere; it is checked at its end.
 
         Args:
             digest: What it must be.
             size: How many bytes it must have.
+            is_exact: False when it may have fewer, as a manifest, whose size nobody told.
         """
-        return Incoming(self, digest, size)
+        return Incoming(self, digest, size, is_exact=is_exact)
 
     def publish(self) -> None:
         """Make everything durable, then visible; a kill before leaves nothing, a kill within some objects, all whole.
@@ -162,20 +186,27 @@ class Intake:
         finally:
             self.close()
 
-    def _take(self, source: int, size: int, on_bytes: Callable[[int], object] | None) -> Digest | None:
+    def _take(
+        self, source: int, size: int, on_bytes: Callable[[int], object] | None, expected: Digest | None = None
+    ) -> Digest | None:
         """Copy an open file; None when it became shorter meanwhile."""
         try:
             if size > _SMALL_BYTES:
-                return self._take_large(source, size, on_bytes)
+                return self._take_large(source, size, on_bytes, expected)
             data = read_exactly(source, size)
         except ContentChangedError:
             return None
-        digest = self.add_bytes(data)
+        digest = hash_bytes(data)
+        _check_expected(digest, expected)
+        if self._needs(digest, size):
+            self._write_new(digest, data)
         if on_bytes is not None:
             on_bytes(size)
         return digest
 
-    def _take_large(self, source: int, size: int, on_bytes: Callable[[int], object] | None) -> Digest:
+    def _take_large(
+        self, source: int, size: int, on_bytes: Callable[[int], object] | None, expected: Digest | None
+    ) -> Digest:
         name = self._new_name()
         target = os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
         try:
@@ -186,6 +217,7 @@ class Intake:
                     on_bytes(size)
             else:
                 digest = copy_hashed(source, target, size, on_bytes)
+            _check_expected(digest, expected)
             if self._needs(digest, size):
                 os.fsync(target)
                 self._pending[digest] = (name, size)
@@ -241,8 +273,7 @@ class Intake:
         return [*folders.values(), objects]
 
     def _new_name(self) -> str:
-        self._number += 1
-        return str(self._number)
+        return str(next(self._numbers))
 
     def _drop(self, name: str) -> None:
         with contextlib.suppress(OSError):
@@ -252,22 +283,54 @@ class Intake:
 class Incoming:
     """The bytes of an object that comes from elsewhere, on their way into a batch.
 
+    What has arrived of a large one outlives this process, and is where the next one continues.
+
     Args:
         intake: The batch.
         digest: What it must be.
         size: How many bytes it must have.
+        is_exact: False when it may have fewer.
     """
 
-    def __init__(self, intake: Intake, digest: Digest, size: int) -> None:
+    def __init__(self, intake: Intake, digest: Digest, size: int, *, is_exact: bool = True) -> None:
         self._intake = intake
         self._digest = digest
         self._size = size
+        self._is_exact = is_exact
         self._name = intake._new_name()  # noqa: SLF001  a part of the batch
-        self._fd = os.open(self._name, _OPEN_NEW, _READ_ONLY, dir_fd=intake._folder_fd)  # noqa: SLF001  the same
+        self._partial = None
+        if is_exact and size > RESUME_ABOVE_BYTES:
+            self._partial = Partial.claim(intake.cache.scratch_root, digest)
+        if self._partial is None:
+            self._fd = os.open(self._name, _OPEN_NEW, _READ_ONLY, dir_fd=intake._folder_fd)  # noqa: SLF001  the same
+        else:
+            self._fd = self._partial.descriptor
+        self._n_bytes = 0
+        self.restart(keep=self._partial is not None)
+        self.n_resumed = self._n_bytes
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes are there; the next ones to write follow them."""
+        return self._n_bytes
+
+    def restart(self, *, keep: bool = False) -> None:
+        """Forget what was written.
+
+        Args:
+            keep: Whether to count what is in the file as written instead.
+        """
         from blake3 import blake3
 
         self._hasher = blake3()
-        self._n_bytes = 0
+        self._n_bytes = self.n_resumed = 0
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        if keep and os.fstat(self._fd).st_size <= self._size:
+            for piece in read_pieces(self._fd):
+                self._hasher.update(piece)
+                self._n_bytes += len(piece)
+        else:
+            os.ftruncate(self._fd, 0)
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes.
@@ -276,11 +339,17 @@ class Incoming:
             WrongContentError: There are more than the object has.
             OSError: The disk is full.
         """
-        self._n_bytes += len(data)
-        if self._n_bytes > self._size:
+        if self._n_bytes + len(data) > self._size:
             raise WrongContentError(f"more than the {self._size:,} bytes of the object {self._digest[:12]} arrived")
+        try:
+            write_all(self._fd, data)
+        except OSError:
+            os.ftruncate(self._fd, 0)  # a full disk is not kept full by what nobody may come back for
+            raise
         self._hasher.update(data)
-        write_all(self._fd, data)
+        self._n_bytes += len(data)
+        if self._partial is not None:
+            self._partial.keep_alive()
 
     def finish(self) -> None:
         """Check the object and let it be published with the batch.
@@ -288,27 +357,32 @@ class Incoming:
         Raises:
             WrongContentError: Bytes are missing, or they are others.
         """
-        if self._n_bytes != self._size:
+        if self._is_exact and self._n_bytes != self._size:
             raise WrongContentError(
                 f"{self._n_bytes:,} of the {self._size:,} bytes of the object {self._digest[:12]} arrived"
             )
         if self._hasher.hexdigest() != self._digest:
+            if self._partial is not None:
+                os.ftruncate(self._fd, 0)  # not where anybody should continue
             raise WrongContentError(f"other bytes arrived than those of the object {self._digest[:12]}")
         intake = self._intake
+        if self._partial is not None:
+            self._partial.move(self._name, intake._folder_fd, _READ_ONLY)  # noqa: SLF001  a part of the batch
         if self._n_bytes > _SMALL_BYTES:
             os.fsync(self._fd)
         else:
-            intake._unsynced.append(self._name)  # noqa: SLF001  a part of the batch
-        intake._pending[self._digest] = (self._name, self._size)  # noqa: SLF001  the same
+            intake._unsynced.append(self._name)  # noqa: SLF001  the same
+        intake._pending[self._digest] = (self._name, self._n_bytes)  # noqa: SLF001  the same
         os.close(self._fd)
         self._fd = -1
 
     def close(self) -> None:
-        """Drop what was written, unless it was finished."""
+        """Drop what was written, unless it was finished; what has arrived of a large object stays for a day."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-            self._intake._drop(self._name)  # noqa: SLF001  a part of the batch
+            if self._partial is None:
+                self._intake._drop(self._name)  # noqa: SLF001  a part of the batch
 
     def __enter__(self) -> Self:
         return self
@@ -321,6 +395,11 @@ class Incoming:
 
 class WrongContentError(GittrackError):
     """What arrived is not what was asked for; nothing of it was kept."""
+
+
+def _check_expected(digest: Digest, expected: Digest | None) -> None:
+    if expected is not None and digest != expected:
+        raise WrongContentError(f"other bytes are there than those of the object {expected[:12]}")
 
 
 def _is_same(before: os.stat_result, after: os.stat_result) -> bool:

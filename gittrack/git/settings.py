@@ -19,6 +19,18 @@ def read_setting(repository: Repository, key: str) -> str | None:
     return None if completed.returncode else completed.stdout.decode("utf-8", "surrogateescape").rstrip("\0")
 
 
+def read_url_setting(repository: Repository, key: str, url: str) -> str | None:
+    """Return the value that git would use for a URL, such as that of ``http.<url>.extraHeader``; None when not set.
+
+    Args:
+        repository: The repository.
+        key: A key such as ``http.extraHeader``.
+        url: What the setting shall be for.
+    """
+    completed = repository.git.run("config", "--null", "--get-urlmatch", key, url, check=False)
+    return None if completed.returncode else completed.stdout.decode("utf-8", "surrogateescape").rstrip("\0")
+
+
 def read_all_settings(repository: Repository, key: str, *, local: bool = False) -> list[str]:
     """Return every value of a key that may have several.
 
