@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,13 @@ def run_git(
     if check and done.returncode:
         raise AssertionError(f"git {args} failed:\n{os.fsdecode(done.stdout + done.stderr)}")
     return os.fsdecode(done.stdout).removesuffix("\n")
+
+
+@cache
+def git_version() -> tuple[int, int]:
+    """Return the major and minor version of the git that tests run."""
+    numbers = run_git("version", cwd=Path.cwd()).split()[2].split(".")
+    return int(numbers[0]), int(numbers[1])
 
 
 def make_repository(folder: Path, *options: str, object_format: ObjectFormat = "sha1") -> Path:
