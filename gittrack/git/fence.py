@@ -65,13 +65,13 @@ LIST_HOOK_SETTINGS = ("config", "--null", "--name-only", "--get-regexp", r"^hook
 
 
 def render_hooks_off(listing: bytes) -> list[str]:
-    """Return the options of git that switch off every hook in its settings.
+    r"""Return the options of git that switch off every hook in its settings.
 
     Args:
         listing: What git answered to `LIST_HOOK_SETTINGS`.
 
     Example:
-        >>> render_hooks_off(b"hook.lint=all.event\\0hook.lint=all.event\\0")
+        >>> render_hooks_off(b"hook.lint=all.event\0hook.lint=all.event\0")
         ['--config-env=hook.lint=all.enabled=GITTRACK_OFF']
     """
     # By a variable, because git takes the first `=` after `-c` for the end of the key.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.hooks import with_hook_files, with_hook_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -50,6 +52,7 @@ def test_before_init_all_is_optional(diagnose: Callable[..., Diagnosis]) -> None
     assert found["repository"][1] == "sha1, refs in files"
 
 
+@with_hook_files
 def test_hooks_that_others_overwrote(repo_dir: Path, gittrack: Gittrack, diagnose: Callable[..., Diagnosis]) -> None:
     """A missing hook among present ones, an old one and one that cannot be: each is named."""
     gittrack("init", cwd=repo_dir)
@@ -66,6 +69,30 @@ def test_hooks_that_others_overwrote(repo_dir: Path, gittrack: Gittrack, diagnos
     assert found["hook post-merge"][2] == "gittrack init"
     assert found["hook post-commit"][0] == "warning"
     assert found["hook post-rewrite"][0] == "ok"
+
+
+@with_hook_settings
+def test_hooks_in_settings(repo_dir: Path, git: Git, gittrack: Gittrack, diagnose: Callable[..., Diagnosis]) -> None:
+    """Each hook of git's settings is named by its setting: one of another installation, missing, switched off."""
+    gittrack("init", cwd=repo_dir)
+    found = diagnose()
+    assert found["hook post-commit"][:2] == ("ok", "current in the setting hook.gittrack-post-commit")
+    assert found["hook pre-push"][:2] == ("ok", f"current in {repo_dir / '.git/hooks/pre-push'}")
+    assert gittrack("status", cwd=repo_dir)[-1] == "hooks       all installed"
+    git("config", "hook.gittrack-post-commit.command", "/old/gittrack hook")
+    git("config", "--remove-section", "hook.gittrack-post-merge")
+    git("config", "hook.gittrack-post-rewrite.enabled", "no")
+    git("config", "--global", "hook.post-checkout.enabled", "false")
+    found = diagnose(code=1)
+    assert found["hook post-commit"][::2] == ("error", "gittrack init")
+    assert found["hook post-merge"][::2] == ("error", "gittrack init")
+    off = "it is switched off by the setting 'hook.{}.enabled'"
+    assert found["hook post-rewrite"] == ("warning", "not installed", off.format("gittrack-post-rewrite"))
+    assert found["hook post-checkout"] == ("warning", "not installed", off.format("post-checkout"))
+    gittrack("init", cwd=repo_dir)
+    found = diagnose()
+    assert found["hook post-commit"][0] == found["hook post-merge"][0] == "ok"
+    assert found["hook post-rewrite"][0] == found["hook post-checkout"][0] == "warning"
 
 
 def test_remotes_without_and_with_wrong_refspec(

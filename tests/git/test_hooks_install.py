@@ -84,7 +84,7 @@ def test_installing_and_removing_leave_no_trace(repo_dir: Path, program: Path, v
         states = install(repo_dir, program, version)
         assert {state.status for state in states.values()} == {"current"}
     assert read_tree(repo_dir / ".git") != before
-    assert len(remove_hooks(open_repository(repo_dir))) == len(HOOK_NAMES) * (1 if version == OLD_GIT else 2)
+    assert len(remove_hooks(open_repository(repo_dir))) == len(HOOK_NAMES)
     assert read_tree(repo_dir / ".git") == before
     assert remove_hooks(open_repository(repo_dir)) == []
 
@@ -397,34 +397,6 @@ def test_moved_program_is_outdated_and_renewed(repo_dir: Path, program: Path, tm
     assert set(inspect(repo_dir, moved).values()) == {"current"}
     remove_hooks(open_repository(repo_dir))
     assert (repo_dir / ".git/hooks/post-commit").read_bytes() == b"#!/bin/sh\necho mine\n"
-
-
-def test_new_git_takes_over_from_old(repo_dir: Path, program: Path) -> None:
-    """After an update of git the hooks become settings, and the blocks go, so that nothing runs twice."""
-    before = read_tree(repo_dir / ".git/hooks")
-    install(repo_dir, program)
-    install(repo_dir, program, (2, 54))
-    assert read_tree(repo_dir / ".git/hooks") == before
-    assert set(inspect(repo_dir, program, (2, 54)).values()) == {"current"}
-
-
-@pytest.mark.parametrize(("exit_code", "stops"), [(0, False), (1, False), (10, True), (127, False)])
-def test_command_of_a_setting(repo_dir: Path, tmp_path: Path, git: Git, exit_code: int, stops: bool) -> None:
-    """What git >= 2.54 would run, run as it does: through sh, with the arguments after it."""
-    program = write_program(tmp_path / "it's $here", exit_code=exit_code)
-    install(repo_dir, program, (2, 54))
-    command = git("config", "hook.gittrack-pre-push.command")
-    assert git("config", "hook.gittrack-pre-push.event") == "pre-push"
-    shell = ["sh", "-c", f'{command} "$@"', command, "origin", "a url"]
-    done = subprocess.run(shell, input=b"a b c d\n", check=False, capture_output=True)
-    assert (done.returncode != 0) == stops
-    assert read_calls(program)[0].arguments == ["hook", "pre-push", "origin", "a url"]
-    assert read_calls(program)[0].input == ["a b c d"]
-    guarded = subprocess.run(shell, check=False, env={**os.environ, "GITTRACK_HOOK": "x"})
-    assert guarded.returncode == 0
-    program.unlink()
-    assert subprocess.run(shell, check=False).returncode == 0
-    assert len(read_calls(program)) == 1
 
 
 def test_version_of_git_is_read(repo_dir: Path) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gittrack.git.hooks import CONFIG_HOOKS_SINCE
-from tests.support.git_repository import git_version, run_git
+from tests.support.git_repository import run_git
+from tests.support.hooks import HAS_HOOK_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +214,6 @@ ATTACKS = (
     Attack(
         "configured hook",
         _configured_hooks,
-        ("commit", "-q", "--allow-empty", "-m", "x") if git_version() >= CONFIG_HOOKS_SINCE else None,
+        ("commit", "-q", "--allow-empty", "-m", "x") if HAS_HOOK_SETTINGS else None,
     ),
 )
