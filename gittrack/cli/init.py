@@ -93,11 +93,13 @@ def _set_up_hooks(repository: Repository, program: str, version: tuple[int, int]
     before = set(inspect_hooks(repository, program, place))
     states = install_hooks(repository, program, place)
     installed = [state for state in states if state.status == "current"]
+    groups = []
     for is_setting, where in ((True, "the repository's git settings"), (False, str(place.folder))):
-        here = [state for state in installed if place.is_setting(state.name) == is_setting]
-        if here:
-            verb = "are already in" if before.issuperset(here) else "installed in"
-            yield f"hooks: {', '.join(state.name for state in here)} {verb} {where}"
+        names = [state.name for state in installed if place.is_setting(state.name) == is_setting]
+        groups += [f"{', '.join(names)} {{}} {where}"] if names else []
+    if groups:
+        verb = "already in" if before.issuperset(installed) else "installed in"
+        yield "hooks: " + "; ".join(groups).replace("{}", verb)
     if program == "gittrack" and installed:
         yield "hooks: gittrack will be searched on PATH, as its own path is not known"
     yield from render_exceptions(states)

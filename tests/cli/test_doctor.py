@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.git_repository import HASH, REF_FORMAT, make_repository, refs_in_files, with_reftable
 from tests.support.hooks import with_hook_files, with_hook_settings
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     Git = Callable[..., str]
     Gittrack = Callable[..., list[str]]
     Diagnosis = dict[str, tuple[str, str, str]]
+
+
+REFS_TEXT = "refs in files" if REF_FORMAT == "files" else REF_FORMAT
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_before_init_all_is_optional(diagnose: Callable[..., Diagnosis]) -> None
         "gittrack init",
     )
     assert found["remote"][0] == "ok"
-    assert found["repository"][1] == "sha1, refs in files"
+    assert found["repository"][1] == f"{HASH}, {REFS_TEXT}"
 
 
 @with_hook_files
@@ -110,6 +114,7 @@ def test_remotes_without_and_with_wrong_refspec(
     assert diagnose()["remote upstream"][0] == "ok"
 
 
+@refs_in_files
 def test_stale_locks_are_told_by_path(repo_dir: Path, git: Git, diagnose: Callable[..., Diagnosis]) -> None:
     """A lock that is older than ten minutes blocks for ever; a young one may be at work."""
     git("update-ref", "refs/gittrack/exps/x/y", "HEAD")
@@ -121,6 +126,18 @@ def test_stale_locks_are_told_by_path(repo_dir: Path, git: Git, diagnose: Callab
     assert (level, text) == ("error", f"'{lock}' is 60 minutes old")
     assert fix.endswith(f"rm '{lock}'")
     assert lock.exists()
+
+
+@with_reftable
+def test_a_stale_lock_of_tables_of_refs(tmp_path: Path, gittrack: Gittrack) -> None:
+    """The lock that stops every change of a ref in a reftable repository is found."""
+    folder = make_repository(tmp_path / "tables", "--ref-format=reftable")
+    lock = folder / ".git/reftable/tables.list.lock"
+    lock.touch()
+    os.utime(lock, (0, time.time() - 3600))
+    lines = gittrack("doctor", cwd=folder, code=1)
+    assert any(f"'{lock}' is 60 minutes old" in line for line in lines)
+    assert any("sha1, reftable" in line or "sha256, reftable" in line for line in lines)
 
 
 def test_dead_runs_index_and_temporary_files(repo_dir: Path, diagnose: Callable[..., Diagnosis]) -> None:
@@ -174,4 +191,4 @@ def test_kinds_of_repositories(repo_dir: Path, tmp_path: Path, git: Git, gittrac
     git("clone", "-q", "--depth=1", f"file://{repo_dir}", str(tmp_path / "shallow"), cwd=tmp_path)
     git("init", "-q", "--bare", "--object-format=sha256", str(tmp_path / "bare.git"), cwd=tmp_path)
     assert any("shallow" in line for line in gittrack("doctor", cwd=tmp_path / "shallow"))
-    assert any("sha256, refs in files, bare" in line for line in gittrack("doctor", cwd=tmp_path / "bare.git"))
+    assert any(f"sha256, {REFS_TEXT}, bare" in line for line in gittrack("doctor", cwd=tmp_path / "bare.git"))

@@ -75,7 +75,9 @@ def add_nasty(repository: Any, name: str) -> str:
 
 def outside(folder: Path) -> dict[str, bytes]:
     """Return every file but those where gittrack writes: its own folder, its refs, objects."""
-    ours = tuple(str(folder / ".git" / name) for name in ("gittrack", "objects", "refs/gittrack", "packed-refs"))
+    ours = tuple(
+        str(folder / ".git" / name) for name in ("gittrack", "objects", "refs/gittrack", "packed-refs", "reftable")
+    )
     paths = (path for path in folder.parent.rglob("*") if path.is_file() and not str(path).startswith(ours))
     return {str(path): path.read_bytes() for path in paths if "marks" not in str(path)}
 

@@ -27,15 +27,12 @@ def remote(tmp_path: Path, repo_dir: Path, git: Git) -> Path:
     return folder
 
 
-def hook_lines(folder: Path, verb: str) -> list[str]:
-    """What `init` says of the hooks: where each is depends on git."""
+def hook_line(folder: Path, verb: str) -> str:
+    """Return what `init` says of the hooks: where each is depends on git."""
     if not HAS_HOOK_SETTINGS:
-        return [f"hooks: {', '.join(HOOK_NAMES)} {verb} {folder}"]
-    settings = [name for name in HOOK_NAMES if name != "pre-push"]
-    return [
-        f"hooks: {', '.join(settings)} {verb} the repository's git settings",
-        f"hooks: pre-push {verb} {folder}",
-    ]
+        return f"hooks: {', '.join(HOOK_NAMES)} {verb} {folder}"
+    settings = ", ".join(name for name in HOOK_NAMES if name != "pre-push")
+    return f"hooks: {settings} {verb} the repository's git settings; pre-push {verb} {folder}"
 
 
 def read_tree(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -50,13 +47,13 @@ def test_init_says_each_thing_and_repeats(repo_dir: Path, remote: Path, git: Git
     assert gittrack("init", cwd=repo_dir) == [
         "remote origin: 'git fetch' and 'git pull' bring experiments from now on",
         f"folder {state_dir}: made",
-        *hook_lines(repo_dir / ".git/hooks", "installed in"),
+        hook_line(repo_dir / ".git/hooks", "installed in"),
     ]
     before = read_tree(repo_dir)
     assert gittrack("init", cwd=repo_dir) == [
         "remote origin: 'git fetch' and 'git pull' bring experiments already",
         f"folder {state_dir}: is there already",
-        *hook_lines(repo_dir / ".git/hooks", "are already in"),
+        hook_line(repo_dir / ".git/hooks", "already in"),
     ]
     assert read_tree(repo_dir) == before
     assert git("status", "--porcelain") == ""

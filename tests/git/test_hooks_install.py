@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +26,6 @@ from tests.support.hooks import LEFTHOOK_HOOK, PRE_COMMIT_HOOK, read_calls, writ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from gittrack.git.hooks import HookState
 
@@ -407,7 +407,7 @@ def test_version_of_git_is_read(repo_dir: Path) -> None:
 def test_python_runs_the_hooks_without_activation(repo_dir: Path, git: Git) -> None:
     """A hook with the absolute path of a program works with an empty environment."""
     install(repo_dir, write_script(repo_dir.parent / "venv/bin/gittrack", f'#!{sys.executable}\nopen("ran", "w")\n'))
-    environ = {"PATH": "/usr/bin:/bin", "HOME": os.environ["HOME"]}
+    environ = {"PATH": f"{Path(shutil.which('git') or '').parent}:/usr/bin:/bin", "HOME": os.environ["HOME"]}
     subprocess.run(["git", "commit", "--allow-empty", "-qm", "x"], cwd=repo_dir, env=environ, check=True)
     assert (repo_dir / "ran").exists()
     assert git("log", "-1", "--format=%s") == "x"
