@@ -122,7 +122,7 @@ def test_a_failing_disk_leaves_nothing_behind(
                 step()
     assert not find_locks(repository)
     assert not list((repository.state_dir / "refs").glob("*"))
-    oid = objects.object_id("sha1", b"blob", b"content")
+    oid = objects.object_id(repository.object_format, b"blob", b"content")
     assert not (repository.common_dir / "objects" / oid[:2] / oid[2:]).exists()
     assert write_blob(repository, b"content") == oid
 

@@ -22,6 +22,7 @@ from gittrack.git.hooks import (
     remove_hooks,
 )
 from gittrack.git.repository import Repository
+from tests.support.git_repository import ZERO_ID
 from tests.support.hooks import LEFTHOOK_HOOK, PRE_COMMIT_HOOK, read_calls, write_program, write_script
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def test_git_runs_every_hook(repo_dir: Path, program: Path, remote: Path, git: G
     assert calls["post-rewrite"].arguments[2:] == ["amend"]
     assert calls["post-rewrite"].input == [f"{old} {new}"]
     assert calls["pre-push"].arguments[2:] == ["origin", str(remote)]
-    assert calls["pre-push"].input == [f"refs/heads/main {new} refs/heads/main {'0' * 40}"]
+    assert calls["pre-push"].input == [f"refs/heads/main {new} refs/heads/main {ZERO_ID}"]
     assert calls["post-checkout"].arguments[4] == "1"
 
 
@@ -135,7 +136,7 @@ def test_existing_hooks_and_ours_both_get_everything(
     assert lines[0] == "post-commit  "
     assert lines[1] == "post-rewrite amend "
     assert lines[2].endswith(new)
-    assert lines[3:] == ["pre-push origin ", f"refs/heads/main {new} refs/heads/main {'0' * 40}"]
+    assert lines[3:] == ["pre-push origin ", f"refs/heads/main {new} refs/heads/main {ZERO_ID}"]
     calls = {call.arguments[1]: call for call in read_calls(program)}
     assert calls["pre-push"].input == lines[4:]
     assert calls["post-rewrite"].input == lines[2:3]

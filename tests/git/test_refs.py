@@ -20,7 +20,15 @@ from gittrack.git.refs import (
     transaction,
     update_ref,
 )
-from tests.support.git_repository import find_locks, make_repository, open_repository, refs_in_files, run_git
+from tests.support.git_repository import (
+    ABSENT_ID,
+    ZERO_ID,
+    find_locks,
+    make_repository,
+    open_repository,
+    refs_in_files,
+    run_git,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,11 +179,11 @@ def test_broken_loose_refs_are_passed_over(repository: Repository, git: Git, com
     for name, content in {
         "good": commits[0] + "\n",
         "no-newline": commits[1],
-        "absent-object": "1" * 40,
+        "absent-object": ABSENT_ID,
         "empty": "",
         "garbage": "garbage\n",
-        "short": commits[0][:39],
-        "zero": "0" * 40,
+        "short": commits[0][:-1],
+        "zero": ZERO_ID,
         "good.lock": commits[0],
         "bad..name": commits[0],
         "hostile": "ref: ../../HEAD",

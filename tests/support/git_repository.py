@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 REF_FORMAT = os.environ.get("GITTRACK_TEST_REF_FORMAT", "files")
 HASH = os.environ.get("GITTRACK_TEST_HASH", "sha1")
+ID_LENGTH = 64 if HASH == "sha256" else 40
+ZERO_ID, ABSENT_ID = "0" * ID_LENGTH, "1" * ID_LENGTH
 # For the environment of every test: what `git init` makes. git that does not know a variable ignores it.
 FORMATS = {"GIT_DEFAULT_REF_FORMAT": REF_FORMAT, "GIT_DEFAULT_HASH": HASH}
 refs_in_files = pytest.mark.skipif(REF_FORMAT != "files", reason="is about refs in files")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.support.git_repository import run_git
+from tests.support.git_repository import ABSENT_ID, HASH, run_git
 from tests.support.hooks import HAS_HOOK_SETTINGS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _HOOKS = (
     "prepare-commit-msg",
     "reference-transaction",
 )
-MISSING_OID = "1" * 40
+MISSING_OID = ABSENT_ID
 
 
 class Attack(NamedTuple):
@@ -142,7 +142,8 @@ def _signed_head(folder: Path, program: str) -> None:
     _settings(gpg__program="{program}", log__showSignature="true")(folder, program)
     head = _git("cat-file", "commit", "HEAD", cwd=folder)
     header, _, message = head.partition("\n\n")
-    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    field = "gpgsig-sha256" if HASH == "sha256" else "gpgsig"
+    signature = f"{field} -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
     signed = f"{header}\n{signature}\n\n{message}\n"
     oid = _git("hash-object", "-t", "commit", "-w", "--stdin", cwd=folder, input=signed)
     _git("update-ref", "HEAD", oid, cwd=folder)
