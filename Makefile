@@ -4,6 +4,8 @@
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
 # make test-slow  the long fault and fuzz runs
+# make test-newest-git  the tests that depend on git, with the newest git: built from Debian's source into .git-newest/ (on
+#                 Debian; needs a compiler), once with refs in files and once with reftable. Not part of `make test`.
 # make clean      remove what the other targets made
 #
 # Needs Python >= 3.10 with venv, git, and network access to a Python package index for the first run.
@@ -24,7 +26,10 @@ PYTEST := -m pytest -n $(JOBS) -q
 # What the other interpreters run: all but the fault loops, which depend on git and the kernel rather than on Python.
 SELECTION := gittrack tests/unit tests/git tests/property tests/storage tests/cli
 
-.PHONY: test suite suite-oldest-newest lint docs demo bench test-slow clean system-packages
+# What depends on git.
+GIT_SELECTION := tests/unit tests/git tests/cli tests/faults
+
+.PHONY: test suite suite-oldest-newest lint docs demo bench test-slow test-newest-git clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
@@ -33,6 +38,13 @@ suite: $(VENV)/.ready $(SERVERS)/.ready system-packages
 
 test-slow: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m slow
+
+test-newest-git: $(VENV)/.ready system-packages
+	programs=$$(JOBS=$(JOBS) .ci/newest-git); export PATH="$$programs:$$PATH"; git version; \
+	for format in files reftable; do \
+	    echo "refs: $$format"; \
+	    GITTRACK_TEST_REF_FORMAT=$$format $(BIN)/python $(PYTEST) -m "not slow" $(GIT_SELECTION); \
+	done
 
 # The oldest and the newest other interpreter of the machine, each in a venv of its own that is kept.
 suite-oldest-newest: $(VENV)/.ready $(SERVERS)/.ready system-packages
@@ -58,7 +70,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
 clean:
-	rm -rf .venv .venv-3.* .servers docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:

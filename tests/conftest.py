@@ -1,4 +1,4 @@
-"""Isolation for every test: an empty home, no git settings of the machine, no GIT_* or GITTRACK_* variables."""
+"""Isolation for every test: an empty home, no git settings and no GIT_* or GITTRACK_* variables of the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.git_repository import make_repository, open_repository, run_git
+from tests.support.git_repository import FORMATS, make_repository, open_repository, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,8 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
             "NO_COLOR",
         }:
             monkeypatch.delenv(name)
+    for name, value in FORMATS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path_factory.getbasetemp()))

@@ -201,6 +201,7 @@ def check_locks(examined: Examined) -> Iterator[Finding]:
 def _lock_files(repository: Repository) -> Iterator[str]:
     for folder in {repository.git_dir, repository.common_dir}:
         yield from map(str, folder.glob("*.lock"))
+        yield from map(str, (folder / "reftable").glob("*.lock"))
     for parent, _, names in os.walk(repository.common_dir / "refs"):
         yield from (os.path.join(parent, name) for name in names if name.endswith(".lock"))  # noqa: PTH118  many refs
 

@@ -83,13 +83,16 @@ def _may_land(location: Location, environ: Mapping[str, str]) -> bool:
     """Return whether there are experiments of one of the commits that this one follows."""
     refs = os.path.join(location.common_dir, _EXPERIMENTS)  # noqa: PTH118  the same
     packed = _read(os.path.join(location.common_dir, "packed-refs"))  # noqa: PTH118  the same
-    if os.path.isdir(os.path.join(location.common_dir, "reftable")):  # noqa: PTH112, PTH118  the same
-        return True
-    if not os.path.isdir(refs) and f" {_EXPERIMENTS}/".encode() not in packed:  # noqa: PTH112  the same
+    is_files = not os.path.isdir(os.path.join(location.common_dir, "reftable"))  # noqa: PTH112, PTH118  the same
+    if is_files and not os.path.isdir(refs) and f" {_EXPERIMENTS}/".encode() not in packed:  # noqa: PTH112  the same
         return False
     ancestors = git_output(environ, "rev-list", "--first-parent", f"--max-count={_N_ANCESTORS}", "HEAD~")
     if ancestors is None:
         return True
+    if not is_files:
+        patterns = [f"{_EXPERIMENTS}/{commit}/" for commit in ancestors.decode().split()]
+        found = git_output(environ, "for-each-ref", "--count=1", "--format=%(refname)", *patterns) if patterns else b""
+        return found != b""
     return any(
         _has_entries(os.path.join(refs, commit)) or f" {_EXPERIMENTS}/{commit}/".encode() in packed  # noqa: PTH118  the same
         for commit in ancestors.decode().split()

@@ -56,14 +56,18 @@ def _pushed_ids(lines: bytes) -> list[str] | None:
 
 
 def _has_experiments(folder: str, environ: Mapping[str, str]) -> bool:
-    """Say from files alone whether there may be any local experiment."""
+    """Say whether there may be any local experiment: from files alone, but where git keeps refs in tables."""
     from gittrack.git.location import locate
 
     location = locate(folder, environ)
     if location is None:
         return True  # git finds it
     common = location.common_dir
-    if os.path.isdir(f"{common}/reftable") or os.path.isdir(f"{common}/refs/gittrack/exps"):  # noqa: PTH112  pathlib
+    if os.path.isdir(f"{common}/reftable"):  # noqa: PTH112  pathlib
+        from gittrack.git.spawn import git_output
+
+        return git_output(environ, "for-each-ref", "--count=1", "--format=%(refname)", "refs/gittrack/exps/") != b""
+    if os.path.isdir(f"{common}/refs/gittrack/exps"):  # noqa: PTH112  the same
         return True
     try:
         with open(f"{common}/packed-refs", "rb") as stream:  # noqa: PTH123  the same

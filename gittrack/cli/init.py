@@ -90,13 +90,16 @@ def _set_up_folder(repository: Repository) -> str:
 
 def _set_up_hooks(repository: Repository, program: str, version: tuple[int, int]) -> Iterator[str]:
     place = find_place(repository, version)
-    before = {state.name: state.status for state in inspect_hooks(repository, program, place)}
+    before = set(inspect_hooks(repository, program, place))
     states = install_hooks(repository, program, place)
-    installed = [state.name for state in states if state.status == "current"]
-    if installed:
-        where = "the repository's git settings" if place.kind == "settings" else str(place.folder)
-        is_new = any(before[name] != "current" for name in installed)
-        yield f"hooks: {', '.join(installed)} {'installed in' if is_new else 'are already in'} {where}"
+    installed = [state for state in states if state.status == "current"]
+    groups = []
+    for is_setting, where in ((True, "the repository's git settings"), (False, str(place.folder))):
+        names = [state.name for state in installed if place.is_setting(state.name) == is_setting]
+        groups += [f"{', '.join(names)} {{}} {where}"] if names else []
+    if groups:
+        verb = "already in" if before.issuperset(installed) else "installed in"
+        yield "hooks: " + "; ".join(groups).replace("{}", verb)
     if program == "gittrack" and installed:
         yield "hooks: gittrack will be searched on PATH, as its own path is not known"
     yield from render_exceptions(states)

@@ -1,6 +1,6 @@
 """What every git process is told, so that a hostile repository runs nothing and a hook's variables redirect nothing.
 
-Only constants, so that hooks can use them without the cost of `subprocess`.
+No process is started here, so that hooks can use it without the cost of `subprocess`.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ FIXED_ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_PAGER": "cat",
-    # core.hooksPath does not reach the hooks that git 2.54 keeps in its settings; those of ours end at this mark.
+    # Hooks of ours end at this mark, wherever a git process of ours may start them.
     "GITTRACK_HOOK": "internal",
+    # The value for `render_hooks_off`.
+    "GITTRACK_OFF": "false",
     "LC_ALL": "C",
 }
 SAFE_SETTINGS = (
@@ -49,3 +51,29 @@ SAFE_SETTINGS = (
     "-c",
     "protocol.ext.allow=never",
 )
+
+# git 2.54 keeps hooks in its settings too, where core.hooksPath does not reach. These commands, of those that are used
+# here, run none; for all others each hook is switched off by its name. (git 2.55 can switch off an event, but not when
+# the settings also hold a hook with the event's name.)
+HOOKLESS = frozenset(
+    {
+        *("cat-file", "config", "count-objects", "diff-tree", "for-each-ref", "hash-object", "log", "ls-files"),
+        *("ls-remote", "mktree", "remote", "rev-list", "rev-parse", "var", "version"),
+    }
+)
+LIST_HOOK_SETTINGS = ("config", "--null", "--name-only", "--get-regexp", r"^hook\..*\.event$")
+
+
+def render_hooks_off(listing: bytes) -> list[str]:
+    r"""Return the options of git that switch off every hook in its settings.
+
+    Args:
+        listing: What git answered to `LIST_HOOK_SETTINGS`.
+
+    Example:
+        >>> render_hooks_off(b"hook.lint=all.event\0hook.lint=all.event\0")
+        ['--config-env=hook.lint=all.enabled=GITTRACK_OFF']
+    """
+    # By a variable, because git takes the first `=` after `-c` for the end of the key.
+    names = {entry.removesuffix(b".event") for entry in listing.split(b"\0")[:-1]}
+    return [f"--config-env={name.decode('utf-8', 'surrogateescape')}.enabled=GITTRACK_OFF" for name in sorted(names)]

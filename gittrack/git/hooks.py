@@ -2,7 +2,7 @@
 
 Three situations, told apart by `find_place`:
 
-- git 2.54 or newer: hooks are settings (``hook.gittrack-<event>.command``) and no file is touched.
+- git 2.54 or newer: hooks are settings (``hook.gittrack-<event>.command``), all but ``pre-push``; see `hook_settings`.
 - An ordinary hooks folder inside the repository's git directory: a marked block in the hook file.
 - ``core.hooksPath`` leads elsewhere: into the work tree (husky, a folder that the team commits) or to a folder that
   serves other repositories too. Nothing is written; the user is told which line to add where.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -21,15 +20,22 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from gittrack.errors import GittrackError
 from gittrack.git.hook_advice import find_manager, find_manual_call, render_advice
 from gittrack.git.hook_block import HookFileError, find_block, insert_block, remove_block, render_block
-from gittrack.git.settings import read_all_settings, unset_setting, write_setting
+from gittrack.git.hook_settings import (
+    CONFIG_HOOKS_SINCE,
+    HookSettings,
+    own_name,
+    read_hook_settings,
+    remove_hook_setting,
+    render_command,
+    write_hook_setting,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gittrack.git.repository import Repository
 
 HOOK_NAMES = ("post-commit", "post-rewrite", "pre-push", "post-merge", "post-checkout")
-CONFIG_HOOKS_SINCE = (2, 54)
 
 # What other programs rename our file to when they put theirs in its place; pre-commit goes on running the first.
 _SET_ASIDE = (".legacy", ".old")
@@ -43,14 +49,18 @@ class HooksPlace(NamedTuple):
     """Where hooks are for a repository.
 
     Attributes:
-        kind: ``settings``, ``folder`` (one that gittrack may write to), or ``foreign``.
         folder: The folder in which git looks for hook files.
-        scope: Where ``core.hooksPath`` is set (``local``, ``global``…); None when it is not.
+        is_ours: Whether gittrack may write to that folder.
+        has_settings: Whether git runs hooks from its settings.
     """
 
-    kind: Literal["settings", "folder", "foreign"]
     folder: Path
-    scope: str | None
+    is_ours: bool
+    has_settings: bool
+
+    def is_setting(self, name: str) -> bool:
+        """Say whether a hook belongs into git's settings: not ``pre-push``, which must come after other checks."""
+        return self.has_settings and name != "pre-push"
 
 
 class HookState(NamedTuple):
@@ -61,7 +71,7 @@ class HookState(NamedTuple):
         status: ``current``; ``outdated`` (of another version or another gittrack); ``missing``; ``manual`` (called from
             a hook or a hook manager's file that the user wrote); ``blocked`` (gittrack will not write there).
         where: The file or setting.
-        advice: For ``blocked``, and where another program may overwrite the file: what to add by hand, and where.
+        advice: For ``blocked``, and where another program gets in the way: what to do by hand, and where.
     """
 
     name: str
@@ -88,10 +98,8 @@ def find_place(repository: Repository, version: tuple[int, int]) -> HooksPlace:
         version: The version of git.
     """
     scope, folder = _hooks_folder(repository)
-    if version >= CONFIG_HOOKS_SINCE:
-        return HooksPlace("settings", folder, scope)
     is_ours = scope in {None, "local", "worktree"} and _is_inside(folder, repository)
-    return HooksPlace("folder" if is_ours else "foreign", folder, scope)
+    return HooksPlace(folder, is_ours, version >= CONFIG_HOOKS_SINCE)
 
 
 def inspect_hooks(repository: Repository, program: str, place: HooksPlace) -> list[HookState]:
@@ -102,7 +110,8 @@ def inspect_hooks(repository: Repository, program: str, place: HooksPlace) -> li
         program: The absolute path of the gittrack executable that hooks should run.
         place: Where hooks go.
     """
-    return [_inspect(repository, name, program, place) for name in HOOK_NAMES]
+    settings = read_hook_settings(repository) if place.has_settings else HookSettings({}, frozenset())
+    return [_inspect(repository, name, program, place, settings) for name in HOOK_NAMES]
 
 
 def install_hooks(repository: Repository, program: str, place: HooksPlace) -> list[HookState]:
@@ -117,16 +126,14 @@ def install_hooks(repository: Repository, program: str, place: HooksPlace) -> li
         HookInstallError: A hook file cannot be written.
     """
     for state in inspect_hooks(repository, program, place):
-        if state.status not in {"missing", "outdated"}:
-            continue
-        if place.kind == "settings":
-            write_setting(repository, f"hook.gittrack-{state.name}.command", _command(state.name, program))
-            write_setting(repository, f"hook.gittrack-{state.name}.event", state.name)
-        else:
+        if place.is_setting(state.name):
+            is_there = state.status == "current" and state.where == _setting(own_name(state.name))
+            if not is_there and state.status not in {"manual", "blocked"}:
+                write_hook_setting(repository, state.name, program)
+        elif state.status in {"missing", "outdated"}:
             path = Path(state.where)
             _write_hook(path, insert_block(_read_hook(path), render_block(_shipped(state.name), program)))
-    if place.kind == "settings":
-        _remove_blocks(repository, place.folder)  # left from an older git; they would run a second time
+        _remove_double(repository, state, place)
     return inspect_hooks(repository, program, place)
 
 
@@ -139,14 +146,8 @@ def remove_hooks(repository: Repository) -> list[str]:
     Raises:
         HookInstallError: A hook file cannot be written.
     """
-    removed = []
-    for name in HOOK_NAMES:
-        section = f"hook.gittrack-{name}"
-        for key in ("event", "command"):
-            if read_all_settings(repository, f"{section}.{key}", local=True):
-                unset_setting(repository, f"{section}.{key}")
-                removed.append(f"{section}.{key}")
-    folders = {repository.common_dir / "hooks", find_place(repository, (0, 0)).folder}
+    removed = [f"hook.{own_name(name)}" for name in HOOK_NAMES if remove_hook_setting(repository, name)]
+    folders = {repository.common_dir / "hooks", _hooks_folder(repository)[1]}
     for folder in sorted(folders):
         if _is_inside(folder, repository):
             removed += _remove_blocks(repository, folder)
@@ -175,25 +176,46 @@ def _is_inside(folder: Path, repository: Repository) -> bool:
     return any(real.is_relative_to(parent.resolve()) for parent in (repository.common_dir, repository.git_dir))
 
 
-def _inspect(repository: Repository, name: str, program: str, place: HooksPlace) -> HookState:
+def _inspect(repository: Repository, name: str, program: str, place: HooksPlace, settings: HookSettings) -> HookState:
+    others = list(settings.others(name))
+    by_setting = next((other for other, hook in others if f"gittrack hook {name}" in (hook.command or "")), None)
+    if by_setting is not None:
+        return HookState(name, "manual", _setting(by_setting))
     manual = find_manual_call(repository.work_tree, place.folder, name)
     if manual is not None:
         return HookState(name, "manual", str(manual))
-    if place.kind == "settings":
-        return _inspect_setting(repository, name, program)
+    if place.is_setting(name):
+        return _inspect_setting(repository, name, program, place, settings)
     path = place.folder / name
-    if place.kind == "foreign":
+    if not place.is_ours:
         return HookState(name, "blocked", str(path), render_advice(repository.work_tree, place.folder, name))
-    return _inspect_file(repository, name, program, path)
+    state = _inspect_file(repository, name, program, path)
+    if others and name == "pre-push" and state.advice is None:
+        checks = " and ".join(_setting(other) for other, _ in others)
+        return state._replace(advice=f"git goes on when {checks} refuses a push: its experiments are sent all the same")
+    return state
 
 
-def _inspect_setting(repository: Repository, name: str, program: str) -> HookState:
-    section = f"hook.gittrack-{name}"
-    values = {key: read_all_settings(repository, f"{section}.{key}", local=True) for key in ("event", "command")}
-    if not any(values.values()):
-        return HookState(name, "missing", section)
-    is_current = values == {"event": [name], "command": [_command(name, program)]}
-    return HookState(name, "current" if is_current else "outdated", section)
+def _inspect_setting(
+    repository: Repository, name: str, program: str, place: HooksPlace, settings: HookSettings
+) -> HookState:
+    where = _setting(own_name(name))
+    off = next((switch for switch in (own_name(name), name) if switch in settings.switched_off), None)
+    if off is not None:
+        return HookState(name, "blocked", where, f"it is switched off by the setting 'hook.{off}.enabled'")
+    found = settings.by_name.get(own_name(name))
+    if found is not None:
+        is_current = (found.events, found.command) == ((name,), render_command(name, program))
+        return HookState(name, "current" if is_current else "outdated", where)
+    if place.is_ours:  # from an older git: the block in the file still runs
+        state = _inspect_file(repository, name, program, place.folder / name)
+        if state.status in {"current", "outdated"}:
+            return state
+    return HookState(name, "missing", where)
+
+
+def _setting(name: str) -> str:
+    return f"the setting hook.{name}"
 
 
 def _inspect_file(repository: Repository, name: str, program: str, path: Path) -> HookState:
@@ -274,9 +296,9 @@ def _new_mode(folder: Path) -> int:
     return stat.S_IMODE(folder.stat().st_mode) & 0o777
 
 
-def _remove_blocks(repository: Repository, folder: Path) -> list[str]:
+def _remove_blocks(repository: Repository, folder: Path, names: Sequence[str] = HOOK_NAMES) -> list[str]:
     removed = []
-    for path in _own_files(folder):
+    for path in _own_files(folder, names):
         if not _is_inside(path.parent, repository):
             continue
         content = remove_block(path.read_bytes())
@@ -288,9 +310,18 @@ def _remove_blocks(repository: Repository, folder: Path) -> list[str]:
     return removed
 
 
-def _own_files(folder: Path) -> Iterator[Path]:
+def _remove_double(repository: Repository, state: HookState, place: HooksPlace) -> None:
+    """Remove what an older git or gittrack left of a hook, where it would run a second time."""
+    if place.is_setting(state.name) and state.status != "manual":
+        if place.is_ours:
+            _remove_blocks(repository, place.folder, (state.name,))
+    elif state.status != "blocked":
+        remove_hook_setting(repository, state.name)
+
+
+def _own_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     """Yield the hook files that hold our block, and those that another program renamed."""
-    for name in HOOK_NAMES:
+    for name in names:
         for suffix in ("", *_SET_ASIDE):
             path = folder / (name + suffix)
             if path.is_file() and not path.is_symlink() and find_block(path.read_bytes()):
@@ -302,20 +333,6 @@ def _unlink(path: Path) -> None:
         path.unlink()
     except OSError as error:
         raise HookInstallError(f"cannot remove the hook '{path}': {error.strerror}") from error
-
-
-def _command(name: str, program: str) -> str:
-    """Return the shell command of a hook setting; git adds the hook's arguments.
-
-    The guard is in it as in the scripts: git commands that gittrack runs inside a hook start no hooks. A program that
-    is gone fails nothing.
-    """
-    quoted = shlex.quote(program)
-    # git runs `sh -c '<command> "$@"' <command> <args>`: the arguments land after the last word.
-    run = f'GITTRACK_HOOK={name} {quoted} hook {name} "$@"'
-    stop = '[ "$?" -ne 10 ]' if name == "pre-push" else ":"
-    script = f'[ -n "${{GITTRACK_HOOK-}}" ] || ! command -v {quoted} >/dev/null 2>&1 || {run} || {stop}'
-    return f"sh -c {shlex.quote(script)} gittrack"
 
 
 def _shipped(name: str) -> bytes:

@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
-from gittrack.git.fence import FIXED_ENVIRONMENT, LOCAL_ENVIRONMENT, SAFE_SETTINGS
+from gittrack.git.fence import (
+    FIXED_ENVIRONMENT,
+    HOOKLESS,
+    LIST_HOOK_SETTINGS,
+    LOCAL_ENVIRONMENT,
+    SAFE_SETTINGS,
+    render_hooks_off,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,9 +138,10 @@ class Git:
             GitMissingError: There is no git program.
         """
         environ = {**self.environ, **env} if env else self.environ
+        hooks_off = () if args[0] in HOOKLESS else self._hooks_off
         try:
             return subprocess.Popen(
-                ["git", *SAFE_SETTINGS, *args],
+                ["git", *SAFE_SETTINGS, *hooks_off, *args],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -143,6 +152,11 @@ class Git:
             if not (cwd or self.cwd).is_dir():
                 raise
             raise GitMissingError("the git program is not on PATH", hint="install git 2.34 or newer") from error
+
+    @cached_property
+    def _hooks_off(self) -> list[str]:
+        """The options that switch off the hooks of git's settings, as the settings are at the first use."""
+        return render_hooks_off(self.run(*LIST_HOOK_SETTINGS, check=False).stdout)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

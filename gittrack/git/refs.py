@@ -29,8 +29,12 @@ _REF = re.compile(
 _OID = re.compile(rb"(?=0*[1-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})")
 _PACKED = re.compile(r"^([0-9a-f]{64}|[0-9a-f]{40}) ([^\n]+)$", re.MULTILINE)
 _MAX_SYMREF_DEPTH = 5
-# git gives up on a busy lock after 0.1 s (loose) and 1 s (packed); many writers need more.
-_PATIENT = ("-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=20000")
+# git gives up on a busy lock after 0.1 s (loose, reftable) and 1 s (packed); many writers need more.
+_PATIENT = (
+    *("-c", "core.filesRefLockTimeout=10000"),
+    *("-c", "core.packedRefsTimeout=20000"),
+    *("-c", "reftable.lockTimeout=10000"),
+)
 
 
 class RefError(GittrackError):

@@ -62,9 +62,15 @@ def read_head(repository: Repository) -> Head:
         ref = text[4:].strip()
         return Head(read_ref(repository, ref), ref.removeprefix("refs/heads/"), operation)
     git = repository.git
-    sha = git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False).stdout.decode().strip()
+    # Two of the operations are told by refs, which are files only where all refs are.
+    asked = {"HEAD^{commit}": None, "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert"}
+    answers = git.run("cat-file", "--batch-check=%(objectname)", input="\n".join([*asked, ""]).encode())
+    oids = dict(zip(asked, answers.stdout.decode().splitlines(), strict=True))
+    found = [word for name, word in asked.items() if not oids[name].endswith(" missing")]
+    sha = None if oids["HEAD^{commit}"].endswith(" missing") else oids["HEAD^{commit}"]
+    operation = operation or next(filter(None, found), None)
     ref = git.run("symbolic-ref", "--quiet", "HEAD", check=False).stdout.decode("utf-8", "surrogateescape").strip()
-    return Head(sha or None, ref.removeprefix("refs/heads/") or None, operation)
+    return Head(sha, ref.removeprefix("refs/heads/") or None, operation)
 
 
 def is_dirty(repository: Repository) -> bool:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.git_repository import HASH, REF_FORMAT, make_repository, refs_in_files, with_reftable
+from tests.support.hooks import with_hook_files, with_hook_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     Git = Callable[..., str]
     Gittrack = Callable[..., list[str]]
     Diagnosis = dict[str, tuple[str, str, str]]
+
+
+REFS_TEXT = "refs in files" if REF_FORMAT == "files" else REF_FORMAT
 
 
 @pytest.fixture
@@ -47,9 +53,10 @@ def test_before_init_all_is_optional(diagnose: Callable[..., Diagnosis]) -> None
         "gittrack init",
     )
     assert found["remote"][0] == "ok"
-    assert found["repository"][1] == "sha1, refs in files"
+    assert found["repository"][1] == f"{HASH}, {REFS_TEXT}"
 
 
+@with_hook_files
 def test_hooks_that_others_overwrote(repo_dir: Path, gittrack: Gittrack, diagnose: Callable[..., Diagnosis]) -> None:
     """A missing hook among present ones, an old one and one that cannot be: each is named."""
     gittrack("init", cwd=repo_dir)
@@ -68,6 +75,30 @@ def test_hooks_that_others_overwrote(repo_dir: Path, gittrack: Gittrack, diagnos
     assert found["hook post-rewrite"][0] == "ok"
 
 
+@with_hook_settings
+def test_hooks_in_settings(repo_dir: Path, git: Git, gittrack: Gittrack, diagnose: Callable[..., Diagnosis]) -> None:
+    """Each hook of git's settings is named by its setting: one of another installation, missing, switched off."""
+    gittrack("init", cwd=repo_dir)
+    found = diagnose()
+    assert found["hook post-commit"][:2] == ("ok", "current in the setting hook.gittrack-post-commit")
+    assert found["hook pre-push"][:2] == ("ok", f"current in {repo_dir / '.git/hooks/pre-push'}")
+    assert gittrack("status", cwd=repo_dir)[-1] == "hooks       all installed"
+    git("config", "hook.gittrack-post-commit.command", "/old/gittrack hook")
+    git("config", "--remove-section", "hook.gittrack-post-merge")
+    git("config", "hook.gittrack-post-rewrite.enabled", "no")
+    git("config", "--global", "hook.post-checkout.enabled", "false")
+    found = diagnose(code=1)
+    assert found["hook post-commit"][::2] == ("error", "gittrack init")
+    assert found["hook post-merge"][::2] == ("error", "gittrack init")
+    off = "it is switched off by the setting 'hook.{}.enabled'"
+    assert found["hook post-rewrite"] == ("warning", "not installed", off.format("gittrack-post-rewrite"))
+    assert found["hook post-checkout"] == ("warning", "not installed", off.format("post-checkout"))
+    gittrack("init", cwd=repo_dir)
+    found = diagnose()
+    assert found["hook post-commit"][0] == found["hook post-merge"][0] == "ok"
+    assert found["hook post-rewrite"][0] == found["hook post-checkout"][0] == "warning"
+
+
 def test_remotes_without_and_with_wrong_refspec(
     repo_dir: Path, git: Git, gittrack: Gittrack, diagnose: Callable[..., Diagnosis]
 ) -> None:
@@ -83,6 +114,7 @@ def test_remotes_without_and_with_wrong_refspec(
     assert diagnose()["remote upstream"][0] == "ok"
 
 
+@refs_in_files
 def test_stale_locks_are_told_by_path(repo_dir: Path, git: Git, diagnose: Callable[..., Diagnosis]) -> None:
     """A lock that is older than ten minutes blocks for ever; a young one may be at work."""
     git("update-ref", "refs/gittrack/exps/x/y", "HEAD")
@@ -94,6 +126,18 @@ def test_stale_locks_are_told_by_path(repo_dir: Path, git: Git, diagnose: Callab
     assert (level, text) == ("error", f"'{lock}' is 60 minutes old")
     assert fix.endswith(f"rm '{lock}'")
     assert lock.exists()
+
+
+@with_reftable
+def test_a_stale_lock_of_tables_of_refs(tmp_path: Path, gittrack: Gittrack) -> None:
+    """The lock that stops every change of a ref in a reftable repository is found."""
+    folder = make_repository(tmp_path / "tables", "--ref-format=reftable")
+    lock = folder / ".git/reftable/tables.list.lock"
+    lock.touch()
+    os.utime(lock, (0, time.time() - 3600))
+    lines = gittrack("doctor", cwd=folder, code=1)
+    assert any(f"'{lock}' is 60 minutes old" in line for line in lines)
+    assert any("sha1, reftable" in line or "sha256, reftable" in line for line in lines)
 
 
 def test_dead_runs_index_and_temporary_files(repo_dir: Path, diagnose: Callable[..., Diagnosis]) -> None:
@@ -147,4 +191,4 @@ def test_kinds_of_repositories(repo_dir: Path, tmp_path: Path, git: Git, gittrac
     git("clone", "-q", "--depth=1", f"file://{repo_dir}", str(tmp_path / "shallow"), cwd=tmp_path)
     git("init", "-q", "--bare", "--object-format=sha256", str(tmp_path / "bare.git"), cwd=tmp_path)
     assert any("shallow" in line for line in gittrack("doctor", cwd=tmp_path / "shallow"))
-    assert any("sha256, refs in files, bare" in line for line in gittrack("doctor", cwd=tmp_path / "bare.git"))
+    assert any(f"sha256, {REFS_TEXT}, bare" in line for line in gittrack("doctor", cwd=tmp_path / "bare.git"))

@@ -59,7 +59,7 @@ def test_only_the_branch_is_new(repo: Path, git: Git, gittrack: Gittrack) -> Non
     gittrack("exp", "branch", "wide", "topic/one", cwd=repo)
     after = own_state(repo)
     assert {path: after.get(path) for path in before} == before
-    assert {path.partition("heads/")[2] for path in after.keys() - before.keys()} == {"topic/one"}
+    assert {name.partition("heads/")[2] for name in after.keys() - before.keys()} == {"topic/one"}
     assert git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main\nrefs/heads/topic/one"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.git_repository import run_git
+from tests.support.git_repository import ZERO_ID, run_git
 from tests.support.reading import code_of, only_record, records, tip_of
 from tests.support.untouched import own_state, stash_something, work_tree
 
@@ -91,7 +91,7 @@ def test_save_before_the_first_commit(tmp_path: Path, gittrack: Gittrack) -> Non
     run_git("init", "-q", str(tmp_path / "new"), cwd=tmp_path)
     (tmp_path / "new/params.yaml").write_text("lr: 1\n")
     answer = json.loads("\n".join(gittrack("exp", "save", "--json", cwd=tmp_path / "new")))
-    assert answer["ref"] == f"refs/gittrack/exps/{'0' * 40}/{answer['name']}"
+    assert answer["ref"] == f"refs/gittrack/exps/{ZERO_ID}/{answer['name']}"
     assert (answer["baseline"], answer["params"]) == (None, {"lr": 1})
 
 

@@ -11,7 +11,7 @@ import pytest
 from gittrack.experiments import gc
 from gittrack.experiments.index import Index
 from tests.support.experiments import add_experiment
-from tests.support.git_repository import fsck, open_repository
+from tests.support.git_repository import fsck, open_repository, refs_in_files
 from tests.support.untouched import own_state, stash_something, work_tree
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def test_the_index_forgets_what_is_gone(repo: Path, gittrack: Gittrack) -> None:
     index.close()
 
 
+@refs_in_files
 def test_many_loose_refs_are_packed(repo: Path, git: Git, gittrack: Gittrack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their values stay, and so does the stash."""
     monkeypatch.setattr(gc, "_MANY_LOOSE_REFS", 2)

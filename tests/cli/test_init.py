@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gittrack.git.hooks import HOOK_NAMES
+from tests.support.hooks import HAS_HOOK_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,14 @@ def remote(tmp_path: Path, repo_dir: Path, git: Git) -> Path:
     return folder
 
 
+def hook_line(folder: Path, verb: str) -> str:
+    """Return what `init` says of the hooks: where each is depends on git."""
+    if not HAS_HOOK_SETTINGS:
+        return f"hooks: {', '.join(HOOK_NAMES)} {verb} {folder}"
+    settings = ", ".join(name for name in HOOK_NAMES if name != "pre-push")
+    return f"hooks: {settings} {verb} the repository's git settings; pre-push {verb} {folder}"
+
+
 def read_tree(folder: Path) -> dict[str, tuple[bytes, int]]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode) for path in files}
@@ -38,13 +47,13 @@ def test_init_says_each_thing_and_repeats(repo_dir: Path, remote: Path, git: Git
     assert gittrack("init", cwd=repo_dir) == [
         "remote origin: 'git fetch' and 'git pull' bring experiments from now on",
         f"folder {state_dir}: made",
-        f"hooks: {', '.join(HOOK_NAMES)} installed in {repo_dir / '.git/hooks'}",
+        hook_line(repo_dir / ".git/hooks", "installed in"),
     ]
     before = read_tree(repo_dir)
     assert gittrack("init", cwd=repo_dir) == [
         "remote origin: 'git fetch' and 'git pull' bring experiments already",
         f"folder {state_dir}: is there already",
-        f"hooks: {', '.join(HOOK_NAMES)} are already in {repo_dir / '.git/hooks'}",
+        hook_line(repo_dir / ".git/hooks", "already in"),
     ]
     assert read_tree(repo_dir) == before
     assert git("status", "--porcelain") == ""
@@ -166,7 +175,7 @@ def test_init_in_linked_worktree_and_submodule(repo_dir: Path, tmp_path: Path, g
     git("worktree", "add", "-q", str(tmp_path / "linked"))
     gittrack("init", cwd=tmp_path / "linked")
     assert (repo_dir / ".git/gittrack").is_dir()
-    assert (repo_dir / ".git/hooks/post-commit").exists()
+    assert (repo_dir / ".git/hooks/pre-push").exists()
     git("init", "-q", str(tmp_path / "parent"))
     git(
         "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repo_dir), "sub", cwd=tmp_path / "parent"
@@ -175,16 +184,19 @@ def test_init_in_linked_worktree_and_submodule(repo_dir: Path, tmp_path: Path, g
     assert (tmp_path / "parent/.git/modules/sub/gittrack").is_dir()
     assert not (tmp_path / "parent/.git/gittrack").exists()
     before = read_tree(tmp_path / "parent/.git/hooks")
+    assert (tmp_path / "parent/.git/modules/sub/hooks/pre-push").exists()
     gittrack("uninit", cwd=tmp_path / "parent/sub")
     assert read_tree(tmp_path / "parent/.git/hooks") == before
+    assert not (tmp_path / "parent/.git/modules/sub/hooks/pre-push").exists()
 
 
 def test_hooks_that_are_not_ours_to_write_are_listed(repo_dir: Path, git: Git, gittrack: Gittrack) -> None:
     """With husky, `init` does the rest and says which line goes into which file."""
     git("config", "core.hooksPath", ".husky/_")
     lines = gittrack("init", cwd=repo_dir)
-    assert lines[2:] == [
-        f'hook {name}: not installed; add to .husky/{name}: gittrack hook {name} "$@"' for name in HOOK_NAMES
+    names = ("pre-push",) if HAS_HOOK_SETTINGS else HOOK_NAMES
+    assert [line for line in lines if line.startswith("hook ")] == [
+        f'hook {name}: not installed; add to .husky/{name}: gittrack hook {name} "$@"' for name in names
     ]
     assert not (repo_dir / ".husky").exists()
 

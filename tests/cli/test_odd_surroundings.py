@@ -15,7 +15,7 @@ import pytest
 from gittrack.cli.entry import run
 from tests.support.commands import all_calls, call_gittrack
 from tests.support.experiments import add_experiment
-from tests.support.git_repository import make_repository, open_repository, run_git
+from tests.support.git_repository import make_repository, open_repository, refs_in_files, run_git
 from tests.support.needs import need
 from tests.support.remotes import make_bare
 
@@ -230,6 +230,7 @@ def test_a_reader_that_leaves(repo: Path) -> None:
     assert call_in_shell(script, repo) == (0, "", "")
 
 
+@refs_in_files
 def test_among_very_many_refs(repo: Path) -> None:
     """Ten thousand branches and two thousand experiments are no trouble."""
     head = run_git("rev-parse", "HEAD", cwd=repo)

@@ -100,7 +100,7 @@ def everything(folder: Path) -> Mapping[str, tuple[object, ...]]:
         here = os.path.relpath(parent, folder)
         if here == ".git/refs":
             folders[:] = [name for name in folders if name != "gittrack"]
-        if here.startswith(_OURS):
+        if here.startswith((*_OURS, ".git/reftable")):  # refs are told by git below
             folders.clear()
             continue
         for name in names:

@@ -9,6 +9,7 @@ from gittrack.experiments.format import Meta
 from gittrack.runs.active import list_active, live_values
 from gittrack.runs.folder import create_folder
 from gittrack.runs.journal import JournalWriter
+from tests.support.git_repository import ZERO_ID
 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository
@@ -33,7 +34,7 @@ def test_a_live_run_shows_params_tags_and_latest_metrics(repository: Repository)
     assert run.metrics["loss"].value == 0.25
     assert (run.meta.tags, run.meta.description) == ({"a": 1, "b": 2}, "a try")
     live = live_values(repository, run)
-    assert (live.baseline, live.attributes[0], live.metrics) == ("0" * 40, "running", {"loss": 0.25})
+    assert (live.baseline, live.attributes[0], live.metrics) == (ZERO_ID, "running", {"loss": 0.25})
     lock.release()
     (run,) = list_active(repository)
     assert not run.is_alive

@@ -11,7 +11,7 @@ import pytest
 from gittrack.git.refs import list_refs
 from gittrack.git.repository import NotARepositoryError, NoWorkTreeError, Repository
 from gittrack.git.state import is_dirty, read_head
-from tests.support.git_repository import make_repository, open_repository, run_git
+from tests.support.git_repository import HASH, REF_FORMAT, make_repository, open_repository, run_git
 from tests.support.needs import need
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def test_a_repository_is_found_from_its_top_folder(repo_dir: Path) -> None:
     repository = open_repository(repo_dir)
     assert (repository.git_dir, repository.common_dir) == (repo_dir / ".git", repo_dir / ".git")
     assert repository.work_tree == repo_dir
-    assert (repository.object_format, repository.ref_format, repository.is_shallow) == ("sha1", "files", False)
+    assert (repository.object_format, repository.ref_format, repository.is_shallow) == (HASH, REF_FORMAT, False)
     assert repository.state_dir == repo_dir / ".git" / "gittrack"
-    assert repository.zero_id == "0" * 40
+    assert repository.zero_id == "0" * (64 if HASH == "sha256" else 40)
 
 
 @pytest.mark.parametrize("name", ["a/b", "with space", "ünï", "a\u2028b", "a\x0cb", "-C", "q'\"$(x)", "tab\there"])

@@ -230,8 +230,8 @@ def test_imports_of_a_hook_with_nothing_to_do(repo_dir: Path, name: str) -> None
 import sys
 from gittrack.cli.hook import main
 sys.stdin = open({os.devnull!r})
-main([{name!r}, "0", "0", "1"], {{}})
-main([{name!r}, "0", "0", "1"], {{}})
+main([{name!r}, "0", "0", "1"], {{"PATH": {os.environ["PATH"]!r}}})
+main([{name!r}, "0", "0", "1"], {{"PATH": {os.environ["PATH"]!r}}})
 print(*sys.modules)
 """
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -34,7 +34,7 @@ from gittrack.git.settings import read_all_settings, read_bool_setting, read_set
 from gittrack.git.snapshot import take_snapshot
 from gittrack.git.state import is_dirty, read_head, read_identity
 from gittrack.git.tracking import list_tracking
-from tests.support.git_repository import open_repository, run_git
+from tests.support.git_repository import REF_FORMAT, open_repository, run_git
 from tests.support.hostile import ATTACKS, MISSING_OID, plant
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def test_reading_runs_nothing(repo_dir: Path, tmp_path: Path, attack: Attack, re
     """Discovery, HEAD, refs, objects, remotes and settings are read without running what the repository names."""
     planted = plant(repo_dir, tmp_path / "marks", attack)
     repository = open_repository(repo_dir)
-    repository.__dict__["ref_format"] = ref_format
+    if REF_FORMAT == "files":
+        repository.__dict__["ref_format"] = ref_format
     read_everything(repository)
     assert planted.ran() == []
 

@@ -17,6 +17,7 @@ from gittrack.experiments.index import FILE_NAME, VERSION, Index
 from gittrack.experiments.query import build_listing
 from gittrack.experiments.summaries import Summary
 from tests.support.experiments import add_experiment
+from tests.support.git_repository import refs_in_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,7 @@ def test_nan_survives_the_index(repository: Repository) -> None:
     assert value == "nan"
 
 
+@refs_in_files
 def test_a_warm_table_asks_git_for_no_object(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once everything is indexed no process of git is started and nothing heavy is imported."""
     add_experiment(repository, "one", params={"lr": 1})

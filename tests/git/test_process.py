@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gittrack.git.fence import LOCAL_ENVIRONMENT
+from gittrack.git.objects import object_id
 from gittrack.git.process import Git, GitError, GitMissingError, clean_environment, failure
-from tests.support.git_repository import open_repository, run_git
+from tests.support.git_repository import HASH, open_repository, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ def test_no_git_on_the_path_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_git_asks_nobody_and_waits_for_nobody(repository: Repository) -> None:
     """Standard input is empty unless given, and no password is asked for."""
-    assert repository.git.run("hash-object", "--stdin").stdout == b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\n"
+    assert repository.git.run("hash-object", "--stdin").stdout == object_id(HASH, b"blob", b"").encode() + b"\n"
     assert repository.git.run("hash-object", "--stdin", input=b"x").stdout != b""
     assert repository.git.environ["GIT_TERMINAL_PROMPT"] == "0"
 

@@ -21,6 +21,7 @@ from gittrack.experiments.table import MISSING
 from gittrack.git.repository import Repository
 from gittrack.git.rewrites import append_rewrites
 from tests.support.experiments import STARTED, add_experiment
+from tests.support.git_repository import ZERO_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +148,7 @@ def test_an_experiment_before_the_first_commit_is_shown(tmp_path: Path, git: Cal
     tree = git("hash-object", "-t", "tree", "-w", "--stdin", cwd=tmp_path / "empty", input="")
     record = Record(Meta("early", "0" * 16, "completed", started=STARTED), {"lr": 1})
     made = store.write_record(empty, record, code_tree=tree, parents=[], message="x")
-    git("update-ref", f"{NAMESPACE}/{'0' * 40}/early", made, cwd=tmp_path / "empty")
+    git("update-ref", f"{NAMESPACE}/{ZERO_ID}/early", made, cwd=tmp_path / "empty")
     assert column(listing(empty), "experiment") == ["(before the first commit)", "early"]
 
 

@@ -20,7 +20,15 @@ from gittrack.git.refs import (
     transaction,
     update_ref,
 )
-from tests.support.git_repository import find_locks, make_repository, open_repository, run_git
+from tests.support.git_repository import (
+    ABSENT_ID,
+    ZERO_ID,
+    find_locks,
+    make_repository,
+    open_repository,
+    refs_in_files,
+    run_git,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +98,7 @@ def test_creating_what_exists_is_refused(store: Repository, git: Git, commits: l
     assert read_ref(store, REF) == commits[0]
 
 
+@refs_in_files
 def test_a_ref_packed_by_a_rival_at_the_worst_moment_is_not_overwritten(
     repository: Repository, git: Git, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +171,7 @@ def test_a_transaction_changes_all_or_nothing(store: Repository, commits: list[s
     }
 
 
+@refs_in_files
 def test_broken_loose_refs_are_passed_over(repository: Repository, git: Git, commits: list[str]) -> None:
     """Empty files, garbage, bad names, locks and links are no refs, as for git; the rest is listed."""
     folder = repository.common_dir / "refs" / "gittrack"
@@ -169,11 +179,11 @@ def test_broken_loose_refs_are_passed_over(repository: Repository, git: Git, com
     for name, content in {
         "good": commits[0] + "\n",
         "no-newline": commits[1],
-        "absent-object": "1" * 40,
+        "absent-object": ABSENT_ID,
         "empty": "",
         "garbage": "garbage\n",
-        "short": commits[0][:39],
-        "zero": "0" * 40,
+        "short": commits[0][:-1],
+        "zero": ZERO_ID,
         "good.lock": commits[0],
         "bad..name": commits[0],
         "hostile": "ref: ../../HEAD",
@@ -197,6 +207,7 @@ def test_broken_loose_refs_are_passed_over(repository: Repository, git: Git, com
             assert read_ref(repository, f"refs/gittrack/{entry}") == (found or None), entry
 
 
+@refs_in_files
 def test_a_ref_that_a_power_loss_emptied_can_be_made_again(repository: Repository, commits: list[str]) -> None:
     """An empty file is no obstacle to the ref."""
     create_ref(repository, REF, commits[0])

@@ -8,7 +8,7 @@ import pytest
 
 import gittrack
 from gittrack.runs.folder import list_folders
-from tests.support.git_repository import fsck, make_repository, run_git
+from tests.support.git_repository import ZERO_ID, fsck, make_repository, run_git
 from tests.support.recorded import read_recorded, refs_of, run_script
 from tests.support.untouched import untouched
 
@@ -73,7 +73,7 @@ def test_an_unborn_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     run_git("init", "-q", cwd=folder)
     run = _record(folder, monkeypatch)
     assert run.baseline is None
-    assert refs_of(folder)["run"] == f"refs/gittrack/exps/{'0' * 40}/run"
+    assert refs_of(folder)["run"] == f"refs/gittrack/exps/{ZERO_ID}/run"
     assert run_git("log", "--format=%P", "-1", refs_of(folder)["run"], cwd=folder) == ""
     meta = read_recorded(folder, "run").meta
     assert (meta.branch, meta.dirty, meta.baseline) == ("main", True, None)

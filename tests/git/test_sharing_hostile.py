@@ -11,7 +11,7 @@ from gittrack.experiments.sharing import pull
 from gittrack.git.refs import list_refs
 from gittrack.git.state import read_head
 from tests.support.experiments import add_experiment
-from tests.support.git_repository import run_git
+from tests.support.git_repository import ABSENT_ID, run_git
 from tests.support.remotes import make_pair
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_names_of_files(pair: Pair, name: str, reason: str) -> None:
 @pytest.mark.parametrize("mode", ["120000 blob", "160000 commit"])
 def test_links_and_submodules(pair: Pair, mode: str) -> None:
     """Links and submodules in the experiment's folder are refused."""
-    oid = blob(pair, "/etc/passwd") if mode.startswith("12") else "1" * 40
+    oid = blob(pair, "/etc/passwd") if mode.startswith("12") else ABSENT_ID
     plant(pair, f"100644 blob {blob(pair, META)}\tmeta.json\n{mode} {oid}\tplot\n")
     assert "link or a submodule" in pull_and_find_refused(pair)["origin/bad"]
 

@@ -9,7 +9,7 @@ import pytest
 from gittrack.git.objects import write_commit
 from gittrack.git.refs import RefError
 from gittrack.git.state import Head, Identity, is_dirty, read_head, read_identity
-from tests.support.git_repository import fsck, open_repository, run_git
+from tests.support.git_repository import fsck, open_repository, refs_in_files, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ def test_head_detached(store: Repository, git: Git) -> None:
     assert read_head(store) == Head(git("rev-parse", "HEAD"), None, None)
 
 
+@refs_in_files
 @pytest.mark.parametrize("target", ["refs/heads/../../../x", "refs/../../x", "refs/heads/.x", "refs/heads/a b"])
 def test_a_hostile_head_is_refused(repository: Repository, target: str) -> None:
     """A HEAD that leads out of the refs is an error and reads no file."""

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.cli.entry import run
+from tests.support.git_repository import ZERO_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +91,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "gc": _calls("gc --dry-run", "gc"),
     "hook": _calls(
         *("hook post-commit", "hook post-rewrite amend", "hook post-merge 0"),
-        f"hook post-checkout {'0' * 40} {'0' * 40} 1",
+        f"hook post-checkout {ZERO_ID} {ZERO_ID} 1",
         takes_files=True,
     )
     + _calls("hook pre-push team x", changes=REMOTE),

@@ -1,4 +1,12 @@
-"""Real repositories in folders of their own, in the shapes that git allows."""
+"""Real repositories in folders of their own, in the shapes that git allows.
+
+The whole suite can be run with repositories of another kind, by variables in the environment of pytest:
+
+- ``GITTRACK_TEST_REF_FORMAT=reftable`` (git >= 2.45): refs in tables, which only git reads and writes.
+- ``GITTRACK_TEST_HASH=sha256``: object ids of 64 hex digits.
+
+Tests that are about one kind say so by `refs_in_files` or by the options that they give.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +14,11 @@ import os
 import subprocess
 import threading
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from gittrack.git.repository import Repository
 
@@ -15,6 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gittrack.git.repository import ObjectFormat
+
+
+REF_FORMAT = os.environ.get("GITTRACK_TEST_REF_FORMAT", "files")
+HASH = os.environ.get("GITTRACK_TEST_HASH", "sha1")
+ID_LENGTH = 64 if HASH == "sha256" else 40
+ZERO_ID, ABSENT_ID = "0" * ID_LENGTH, "1" * ID_LENGTH
+# For the environment of every test: what `git init` makes. git that does not know a variable ignores it.
+FORMATS = {"GIT_DEFAULT_REF_FORMAT": REF_FORMAT, "GIT_DEFAULT_HASH": HASH}
+refs_in_files = pytest.mark.skipif(REF_FORMAT != "files", reason="is about refs in files")
 
 
 def run_git(
@@ -46,16 +66,28 @@ def run_git(
     return os.fsdecode(done.stdout).removesuffix("\n")
 
 
-def make_repository(folder: Path, *options: str, object_format: ObjectFormat = "sha1") -> Path:
+@cache
+def git_version() -> tuple[int, int]:
+    """Return the major and minor version of the git that tests run."""
+    numbers = run_git("version", cwd=Path.cwd()).split()[2].split(".")
+    return int(numbers[0]), int(numbers[1])
+
+
+with_reftable = pytest.mark.skipif(
+    git_version() < (2, 45), reason="needs git >= 2.45, which has reftable (make test-newest-git)"
+)
+
+
+def make_repository(folder: Path, *options: str, object_format: ObjectFormat | None = None) -> Path:
     """Make a repository with one commit of `train.py` and `params.yaml` on branch main, and return its folder.
 
     Args:
         folder: Where to; made when it is missing.
         options: Further options of `git init`.
-        object_format: The hash of its object ids.
+        object_format: The hash of its object ids; by default that of all repositories of the test run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run_git("init", "-q", f"--object-format={object_format}", *options, cwd=folder)
+    run_git("init", "-q", f"--object-format={object_format or HASH}", *options, cwd=folder)
     (folder / "train.py").write_text("print('training')\n", encoding="utf-8")
     (folder / "params.yaml").write_text("train:\n  lr: 0.1\n  epochs: 3\n", encoding="utf-8")
     run_git("add", "-A", cwd=folder)

@@ -6,6 +6,17 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from gittrack.git.hook_settings import CONFIG_HOOKS_SINCE
+from tests.support.git_repository import git_version
+
+HAS_HOOK_SETTINGS = git_version() >= CONFIG_HOOKS_SINCE
+with_hook_settings = pytest.mark.skipif(
+    not HAS_HOOK_SETTINGS, reason="needs git >= 2.54, which runs hooks from its settings (make test-newest-git)"
+)
+with_hook_files = pytest.mark.skipif(HAS_HOOK_SETTINGS, reason="with git >= 2.54 these hooks are no files")
+
 _PROGRAM = """\
 #!/bin/sh
 here=$(dirname "$0")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.support.git_repository import run_git
+from tests.support.git_repository import ABSENT_ID, HASH, run_git
+from tests.support.hooks import HAS_HOOK_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ _HOOKS = (
     "prepare-commit-msg",
     "reference-transaction",
 )
-MISSING_OID = "1" * 40
+MISSING_OID = ABSENT_ID
 
 
 class Attack(NamedTuple):
@@ -114,6 +115,17 @@ def _link_hooks(folder: Path, program: str) -> None:
         (folder / name).symlink_to(program)
 
 
+def _configured_hooks(folder: Path, program: str) -> None:
+    """Plant a hook for every event in git's settings, under names that are hard to switch off."""
+    for name in ("", "a=b", "Dotted.name.event", 'quo"ted \\ name', "x\u0301\x7f"):
+        _git("config", f"hook.{name}.command", program, cwd=folder)
+        for event in _HOOKS:
+            _git("config", "--add", f"hook.{name}.event", event, cwd=folder)
+    # A hook of the event's name: git 2.55 then reads 'hook.<event>.enabled' as that of the hook.
+    for event in _HOOKS:
+        _git("config", f"hook.{event}.command", program, cwd=folder)
+
+
 def _attribute(attribute: str, **values: str) -> Callable[[Path, str], None]:
     """Return what gives every file an attribute, sets the keys that go with it, and changes a file."""
 
@@ -130,7 +142,8 @@ def _signed_head(folder: Path, program: str) -> None:
     _settings(gpg__program="{program}", log__showSignature="true")(folder, program)
     head = _git("cat-file", "commit", "HEAD", cwd=folder)
     header, _, message = head.partition("\n\n")
-    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    field = "gpgsig-sha256" if HASH == "sha256" else "gpgsig"
+    signature = f"{field} -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
     signed = f"{header}\n{signature}\n\n{message}\n"
     oid = _git("hash-object", "-t", "commit", "-w", "--stdin", cwd=folder, input=signed)
     _git("update-ref", "HEAD", oid, cwd=folder)
@@ -158,7 +171,6 @@ ATTACKS = (
     Attack("fsmonitor", _settings(core__fsmonitor="{program}"), ("status",)),
     Attack("hooks folder", _hooks_folder, ("commit", "-q", "--allow-empty", "-m", "x")),
     Attack("hooks path", _hooks_path, ("commit", "-q", "--allow-empty", "-m", "x")),
-    Attack("configured hook", _settings(hook__x__command="{program}", hook__x__event="reference-transaction"), None),
     Attack(
         "ssh command",
         _settings(core__sshCommand="{program}", remote__origin__url="ssh://localhost/x"),
@@ -198,5 +210,11 @@ ATTACKS = (
         _attribute("filter=evil", filter__evil__clean="{program}", filter__evil__smudge="{program}"),
         ("status",),
         runs_on_snapshot=True,
+    ),
+    # Last: planting the others would run it.
+    Attack(
+        "configured hook",
+        _configured_hooks,
+        ("commit", "-q", "--allow-empty", "-m", "x") if HAS_HOOK_SETTINGS else None,
     ),
 )

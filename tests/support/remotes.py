@@ -186,6 +186,7 @@ def serve_ssh(folder: Path) -> Iterator[str]:
         "StrictModes no",
         "UsePAM no",
         "PasswordAuthentication no",
+        f'SetEnv "PATH={os.environ["PATH"]}"',  # the git of the test, also on the other side
     ]
     (folder / "sshd_config").write_text("\n".join([*settings, ""]), encoding="utf-8")
     if os.geteuid() == 0:

@@ -30,6 +30,8 @@ def untouched(folder: Path) -> Iterator[None]:
 def own_state(folder: Path) -> Mapping[str, str]:
     """Return HEAD, the index, and all branches, tags and stashes of a repository, byte by byte.
 
+    Where refs are no files they are as git tells them, with their reflogs.
+
     Args:
         folder: The top of a work tree.
     """
@@ -38,7 +40,14 @@ def own_state(folder: Path) -> Mapping[str, str]:
     for name in ("refs/heads", "refs/tags", "logs/refs/heads"):
         files += sorted(path for path in (repository.common_dir / name).rglob("*") if path.is_file())
     files += [repository.common_dir / "refs/stash", repository.common_dir / "logs/refs/stash"]
-    return {str(path): _digest(path) for path in files}
+    state = {str(path): _digest(path) for path in files}
+    if repository.ref_format != "files":
+        state["HEAD"] = run_git("symbolic-ref", "HEAD", cwd=folder, check=False)
+        refs = run_git("for-each-ref", "--format=%(refname) %(objectname)", cwd=folder).splitlines()
+        for ref, oid in (line.split(" ") for line in refs if not line.startswith("refs/gittrack/")):
+            reflog = run_git("reflog", "show", "--format=%H %gD %gs", ref, "--", cwd=folder)
+            state[ref] = f"{oid} {reflog}"
+    return state
 
 
 def work_tree(folder: Path) -> Mapping[str, str]:
