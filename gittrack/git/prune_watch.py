@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import random
 import re
-import socket
 import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
+from gittrack.git.host import host_name
 from gittrack.git.objects import object_id
 from gittrack.git.scratch import is_alive
 from gittrack.git.settings import read_setting
@@ -144,7 +144,7 @@ def _read_gc(repository: Repository) -> int | None:
     except OSError:
         return None
     pid, _, host = content.strip().partition(" ")
-    is_ours = pid.isdecimal() and host == socket.gethostname()
+    is_ours = pid.isdecimal() and host == host_name()
     return int(pid) if is_ours and is_alive(int(pid)) else None
 
 

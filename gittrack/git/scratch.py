@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
-import socket
 import time
 from typing import TYPE_CHECKING
+
+from gittrack.git.host import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
 _FOREIGN_AGE_S = 24 * 3600  # another machine's process on a shared disk: nobody here can ask whether it lives
-_random = random.SystemRandom()
 
 
 @contextlib.contextmanager
@@ -48,14 +47,14 @@ def sweep_scratch(repository: Repository) -> int:
 
 def new_folder_name() -> str:
     """Return a name that no other folder has and that tells whose it is."""
-    return f"{socket.gethostname()}~{os.getpid()}~{_random.getrandbits(48):012x}"
+    return f"{host_name()}~{os.getpid()}~{os.urandom(6).hex()}"
 
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether the process that named a folder by `new_folder_name` is gone."""
     host, _, rest = entry.name.partition("~")
     pid = rest.partition("~")[0]
-    if host == socket.gethostname() and pid.isdigit():
+    if host == host_name() and pid.isdigit():
         return not is_alive(int(pid))
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S
 
