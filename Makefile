@@ -3,6 +3,7 @@
 # make docs       the documentation, into docs/_build/html
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
+# make bench-peers  the same, with other trackers beside, which it installs
 # make test-slow  the long fault and fuzz runs
 # make clean      remove what the other targets made
 #
@@ -23,7 +24,7 @@ PYTEST := -m pytest -n $(JOBS) -q
 # What the other interpreters run: all but the fault loops, which depend on git and the kernel rather than on Python.
 SELECTION := gittrack tests/unit tests/git tests/property tests/cli
 
-.PHONY: test suite suite-oldest-newest lint docs demo bench test-slow clean system-packages
+.PHONY: test suite suite-oldest-newest lint docs demo bench bench-peers test-slow clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
@@ -56,8 +57,11 @@ demo: $(VENV)/.demo-ready
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
+bench-peers: $(VENV)/.ready .venv-peers/.ready
+	$(BIN)/python benchmarks/run_all.py --peers .venv-peers/bin/python
+
 clean:
-	rm -rf .venv .venv-3.* docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .venv-peers docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -73,6 +77,13 @@ $(VENV)/.ready: pyproject.toml
 
 $(VENV)/.demo-ready: $(VENV)/.ready
 	$(BIN)/python $(PIP) install --group demo
+	touch $@
+
+# A venv of their own: what they need is no matter of ours.
+.venv-peers/.ready: pyproject.toml
+	test -x .venv-peers/bin/python || "$(PYTHON)" -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) install --upgrade pip
+	.venv-peers/bin/python $(PIP) install --group peers
 	touch $@
 
 .venv-%/.ready: pyproject.toml
