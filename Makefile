@@ -3,7 +3,7 @@
 # make docs       the documentation, into docs/_build/html
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
-# make bench-peers  the same, with other trackers beside, which it installs
+# make bench-peers  the same beside other trackers, which it installs, into docs/design/figures.md
 # make test-slow  the long fault and fuzz runs
 # make clean      remove what the other targets made
 #
@@ -58,7 +58,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
 bench-peers: $(VENV)/.ready .venv-peers/.ready
-	$(BIN)/python benchmarks/run_all.py --peers .venv-peers/bin/python
+	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
 
 clean:
 	rm -rf .venv .venv-3.* .venv-peers docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis

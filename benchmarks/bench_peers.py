@@ -56,7 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not arguments.peers.exists():
         parser.error(f"no such interpreter: {arguments.peers}; run 'make bench-peers', which makes it")
-    return print_figures(measure(arguments.peers, arguments.steps, arguments.experiments))
+    return print_figures(measure(arguments.peers.absolute(), arguments.steps, arguments.experiments))
 
 
 def measure(python: Path, n_steps: int = N_STEPS, n_experiments: int = N_EXPERIMENTS) -> list[Figure]:

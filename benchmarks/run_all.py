@@ -32,9 +32,10 @@ PAGE = Path(__file__).parents[1] / "docs/design/figures.md"
 HEAD = """\
 # Figures
 
-Written by `make bench`; each figure stands beside what it is compared with, measured in turn on the same machine. The
-ratios count, the absolute figures only orient. What each line does is described at the top of the scripts in
-`benchmarks/`.
+Written by `make bench-peers`; each figure stands beside what it is compared with, measured in turn on the same machine.
+The ratios count, the absolute figures only orient. What each line does is described at the top of the scripts in
+`benchmarks/`. In the rows beside another tracker its figure is the peer; those that write whole files or a database at
+every step log fewer steps.
 
 {machine}
 
@@ -50,7 +51,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="measure less")
     parser.add_argument("--peers", type=Path, help="the python of a venv with the other trackers, to time beside")
     arguments = parser.parse_args()
-    figures = measure(arguments.peers, is_quick=arguments.quick)
+    figures = measure(arguments.peers and arguments.peers.absolute(), is_quick=arguments.quick)
     n_broken = print_figures(figures)
     if arguments.write:
         rows = "".join(f"| {' | '.join(figure.cells)} |\n" for figure in figures)
