@@ -8,7 +8,7 @@ nobody needs is laid out first, and where that is gone when the ref is in place,
 from __future__ import annotations
 
 import contextlib
-import random
+import os
 import re
 import time
 import zlib
@@ -34,7 +34,6 @@ _N_TRIES = 10
 _N_WRITE_TRIES = 20
 _LONGEST_PAUSE_S = 0.05
 _AT_ONCE = frozenset({"now", "all"})  # other times spare what was written within seconds
-_random = random.SystemRandom()
 
 
 class ObjectsPrunedError(GittrackError):
@@ -85,7 +84,7 @@ def tries_but_the_last() -> Iterator[int]:
     """Count tries to write what git prunes, with random pauses after each, to get out of step with its loop."""
     for number in range(_N_WRITE_TRIES - 1):
         yield number
-        time.sleep(_random.uniform(0, _LONGEST_PAUSE_S))
+        time.sleep(_LONGEST_PAUSE_S * os.urandom(1)[0] / 256)
 
 
 def is_complete(repository: Repository, oid: str, known: str | None) -> bool:
@@ -103,7 +102,7 @@ def is_complete(repository: Repository, oid: str, known: str | None) -> bool:
 
 def _lay_bait(repository: Repository) -> Path | None:
     """Write an object that nothing refers to, without waiting for the disk; None where that fails."""
-    data = b"gittrack prune watch %032x\n" % _random.getrandbits(128)
+    data = b"gittrack prune watch %s\n" % os.urandom(16).hex().encode()
     oid = object_id(repository.object_format, b"blob", data)
     path = repository.common_dir / "objects" / oid[:2] / oid[2:]
     # Under git's own name for temporary files first: a kill leaves nothing that looks like a damaged object.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def scratch_folder(repository: Repository) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_tree(folder)
 
 
 def sweep_scratch(repository: Repository) -> int:
@@ -40,7 +39,7 @@ def sweep_scratch(repository: Repository) -> int:
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(_root(repository)):
             if is_abandoned(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
+                _remove_tree(entry.path)
                 n_removed += 1
     return n_removed
 
@@ -68,6 +67,12 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _remove_tree(path: str | Path) -> None:
+    from shutil import rmtree  # here: a run loads this module while its script waits
+
+    rmtree(path, ignore_errors=True)
 
 
 def _root(repository: Repository) -> Path:

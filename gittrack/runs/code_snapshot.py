@@ -47,12 +47,13 @@ class CodeSnapshot:
 
     def _take(self, repository: Repository, head: Head, early: EarlyStatus | None) -> None:
         try:
-            # Before anything is loaded: while git goes through the files, the constructor has Python to itself.
-            status = early.read() if early is not None else None
             from gittrack.git.prune_watch import PruneWatch
-            from gittrack.runs.describe import snapshot_code
 
             self.watch = PruneWatch(repository)
+            # Before more is loaded: while git goes through the files, the constructor has Python to itself.
+            status = early.read() if early is not None else None
+            from gittrack.runs.describe import snapshot_code
+
             self._snapshot = snapshot_code(repository, head, status)
         except Exception as error:  # noqa: BLE001  raised again where the result is asked for
             self._error = error
