@@ -3,6 +3,7 @@
 # make docs       the documentation, into docs/_build/html
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
+# make bench-peers  the same beside other trackers, which it installs, into docs/design/figures.md
 # make test-slow  the long fault and fuzz runs
 # make test-newest-git  the tests that depend on git, with the newest git: built from Debian's source into .git-newest/ (on
 #                 Debian; needs a compiler), once with refs in files and once with reftable. Not part of `make test`.
@@ -29,7 +30,7 @@ SELECTION := gittrack tests/unit tests/git tests/property tests/storage tests/cl
 # What depends on git.
 GIT_SELECTION := tests/unit tests/git tests/cli tests/faults
 
-.PHONY: test suite suite-oldest-newest lint docs demo bench test-slow test-newest-git clean system-packages
+.PHONY: test suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-newest-git clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
@@ -69,8 +70,11 @@ demo: $(VENV)/.demo-ready
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
+bench-peers: $(VENV)/.ready .venv-peers/.ready
+	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
+
 clean:
-	rm -rf .venv .venv-3.* .servers .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers .venv-peers .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -90,6 +94,13 @@ $(SERVERS)/.ready: .ci/test-servers $(VENV)/.ready
 
 $(VENV)/.demo-ready: $(VENV)/.ready
 	$(BIN)/python $(PIP) install --group demo
+	touch $@
+
+# A venv of their own: what they need is no matter of ours.
+.venv-peers/.ready: pyproject.toml
+	test -x .venv-peers/bin/python || "$(PYTHON)" -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) install --upgrade pip
+	.venv-peers/bin/python $(PIP) install --group peers
 	touch $@
 
 .venv-%/.ready: pyproject.toml

@@ -1,4 +1,6 @@
-"""Points per second of logging 5 metrics per step: gittrack's journal, a plain loop, and the peers that are installed.
+"""Points per second of logging 5 metrics per step: gittrack's journal, and a plain loop.
+
+Other trackers stand beside it in `bench_peers.py`.
 
 Budget: at least 500,000 points/s buffered, and at most twice the time of a plain loop that writes and flushes the same
 bytes. All in one process run, best of several, each into an empty folder; closing (fsync) is not counted, flushing is.
@@ -9,16 +11,13 @@ bytes. All in one process run, best of several, each into an empty folder; closi
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
 import json
-import logging
-import math
-import os
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from peer_logging import make_values
 
 from gittrack.runs.journal import JournalWriter
 from gittrack.runs.journal_reader import read_journal, read_latest
@@ -26,26 +25,11 @@ from gittrack.runs.journal_reader import read_journal, read_latest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Values = dict[str, float]
+    from peer_logging import Values
 
 N_METRICS = 5
 MIN_POINTS_PER_S = 500_000
 MAX_RATIO = 2.0
-PEER_STEPS = 200  # of those that write whole files or a database at every step
-
-
-def make_values(n_steps: int) -> list[Values]:
-    """Return what a training run would log: five numbers of full precision per step."""
-    return [
-        {
-            "train/loss": math.exp(-step / n_steps) + math.sin(step) / 100,
-            "train/accuracy": 1 - math.exp(-step / n_steps) / 2,
-            "val/loss": math.exp(-step / n_steps) + math.cos(step) / 90,
-            "val/accuracy": 1 - math.exp(-step / n_steps) / 1.9,
-            "lr": 0.001 * (1 + math.cos(step / n_steps * math.pi)),
-        }
-        for step in range(n_steps)
-    ]
 
 
 def log_to_journal(folder: Path, steps: list[Values], durability: str) -> float:
@@ -78,64 +62,6 @@ def format_plainly(folder: Path, steps: list[Values]) -> float:
             file.write(json.dumps({"step": step, "time": time.time(), **values}) + "\n")
             file.flush()
         return time.perf_counter() - start
-
-
-def log_to_dvclive(folder: Path, steps: list[Values]) -> float:
-    """Return the seconds that dvclive takes."""
-    from dvclive import Live
-
-    live = Live(str(folder / "live"), save_dvc_exp=False, dvcyaml=None, monitor_system=False)
-    start = time.perf_counter()
-    for values in steps:
-        for name, value in values.items():
-            live.log_metric(name, value)
-        live.next_step()
-    return time.perf_counter() - start
-
-
-def log_to_mlflow(folder: Path, steps: list[Values]) -> float:
-    """Return the seconds that mlflow takes with its SQLite store."""
-    import mlflow
-
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    with mlflow.start_run():
-        start = time.perf_counter()
-        for step, values in enumerate(steps):
-            mlflow.log_metrics(values, step=step)
-        return time.perf_counter() - start
-
-
-def log_to_trackio(folder: Path, steps: list[Values]) -> float:
-    """Return the seconds that trackio takes."""
-    os.environ["TRACKIO_DIR"] = str(folder)
-    import trackio
-
-    trackio.init(project="bench")
-    start = time.perf_counter()
-    for values in steps:
-        trackio.log(values)
-    trackio.finish()
-    return time.perf_counter() - start
-
-
-def log_to_wandb(folder: Path, steps: list[Values]) -> float:
-    """Return the seconds that wandb takes offline."""
-    import wandb
-
-    run = wandb.init(mode="offline", dir=str(folder), settings=wandb.Settings(silent=True))
-    start = time.perf_counter()
-    for values in steps:
-        run.log(values)
-    run.finish()
-    return time.perf_counter() - start
-
-
-PEERS: dict[str, tuple[Callable[[Path, list[Values]], float], int | None]] = {
-    "dvclive": (log_to_dvclive, PEER_STEPS),
-    "mlflow": (log_to_mlflow, PEER_STEPS),
-    "trackio": (log_to_trackio, None),
-    "wandb": (log_to_wandb, None),
-}
 
 
 def best_of(n_repeats: int, measure: Callable[[Path], float]) -> float:
@@ -202,16 +128,6 @@ def main() -> None:
     budget = f"budget: >= {MIN_POINTS_PER_S:,} points/s, <= {MAX_RATIO:.0f}x: {verdict}"
     report("gittrack, buffered", n_steps, buffered_s, formatted_s, budget)
     report("gittrack, durability=step", n_steps, step_s, formatted_s)
-    for name, (measure, n_peer_steps) in PEERS.items():
-        if importlib.util.find_spec(name) is None:
-            print(f"{name:<34}{'not installed':>12}")
-            continue
-        some = steps[:n_peer_steps]
-        logging.disable(logging.WARNING)
-        with contextlib.redirect_stdout(None):
-            seconds = best_of(1, lambda folder, measure=measure, some=some: measure(folder, some))  # type: ignore[misc]
-        logging.disable(logging.NOTSET)
-        report(name, len(some), seconds, formatted_s * len(some) / n_steps)
     report_calls(steps)
 
 

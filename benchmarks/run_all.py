@@ -1,7 +1,8 @@
 """Every figure that gittrack promises, beside its peer and its limit, in one table.
 
 Exits with 1 when a limit is broken. `--write` puts the table into docs/design/figures.md. `--quick` measures less often
-and with fewer files and experiments, to see that all of it works.
+and with fewer files and experiments, to see that all of it works. Other trackers stand beside where `--peers` names the
+interpreter of a venv that has them; `make bench-peers` makes one.
 
     python benchmarks/run_all.py --write
 """
@@ -20,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import bench_logging
+import bench_peers
 import bench_run
 import bench_share
 import bench_show
@@ -30,9 +32,10 @@ PAGE = Path(__file__).parents[1] / "docs/design/figures.md"
 HEAD = """\
 # Figures
 
-Written by `make bench`; each figure stands beside what it is compared with, measured in turn on the same machine. The
-ratios count, the absolute figures only orient. What each line does is described at the top of the scripts in
-`benchmarks/`.
+Written by `make bench-peers`; each figure stands beside what it is compared with, measured in turn on the same machine.
+The ratios count, the absolute figures only orient. What each line does is described at the top of the scripts in
+`benchmarks/`. In the rows beside another tracker its figure is the peer; those that write whole files or a database at
+every step log fewer steps.
 
 {machine}
 
@@ -46,9 +49,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write docs/design/figures.md")
     parser.add_argument("--quick", action="store_true", help="measure less")
-    parser.add_argument("--dvc", default=shutil.which("dvc"), help="a dvc program to time beside")
+    parser.add_argument("--peers", type=Path, help="the python of a venv with the other trackers, to time beside")
     arguments = parser.parse_args()
-    figures = measure(arguments.dvc, is_quick=arguments.quick)
+    figures = measure(arguments.peers and arguments.peers.absolute(), is_quick=arguments.quick)
     n_broken = print_figures(figures)
     if arguments.write:
         rows = "".join(f"| {' | '.join(figure.cells)} |\n" for figure in figures)
@@ -56,13 +59,14 @@ def main() -> int:
     return int(n_broken > 0)
 
 
-def measure(dvc: str | None, *, is_quick: bool) -> list[Figure]:
+def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
     """Return every figure.
 
     Args:
-        dvc: A dvc program, or None.
+        peers: The interpreter of a venv with the other trackers, or None.
         is_quick: Whether to measure less.
     """
+    dvc = shutil.which("dvc") if peers is None else str(peers.with_name("dvc"))
     sizes, repeats = ((100, 1000), (5, 3)) if is_quick else (bench_run.SIZES, bench_run.REPEATS)
     return [
         *bench_start.measure(5 if is_quick else 40, dvc),
@@ -70,7 +74,15 @@ def measure(dvc: str | None, *, is_quick: bool) -> list[Figure]:
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
+        *peer_figures(peers, is_quick=is_quick),
     ]
+
+
+def peer_figures(peers: Path | None, *, is_quick: bool) -> list[Figure]:
+    """Return the figures beside other trackers; none without an interpreter that has them."""
+    if peers is None:
+        return []
+    return bench_peers.measure(peers, *((200, 10) if is_quick else ()))
 
 
 def logging_figures(n_steps: int) -> list[Figure]:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
-import shutil
-import socket
 import time
 from typing import TYPE_CHECKING
+
+from gittrack.host import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _FOREIGN_AGE_S = 24 * 3600  # another machine's process on a shared disk: nobody here can ask whether it lives
-_random = random.SystemRandom()
 
 
 @contextlib.contextmanager
@@ -33,7 +31,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_tree(folder)
 
 
 def sweep_scratch(root: Path) -> int:
@@ -46,21 +44,21 @@ def sweep_scratch(root: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(root):
             if is_abandoned(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
+                _remove_tree(entry.path)
                 n_removed += 1
     return n_removed
 
 
 def new_folder_name() -> str:
     """Return a name that no other folder has and that tells whose it is."""
-    return f"{socket.gethostname()}~{os.getpid()}~{_random.getrandbits(48):012x}"
+    return f"{host_name()}~{os.getpid()}~{os.urandom(6).hex()}"
 
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether the process that named a folder by `new_folder_name` is gone."""
     host, _, rest = entry.name.partition("~")
     pid = rest.partition("~")[0]
-    if host == socket.gethostname() and pid.isdigit():
+    if host == host_name() and pid.isdigit():
         return not is_alive(int(pid))
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S
 
@@ -74,3 +72,9 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _remove_tree(path: str | Path) -> None:
+    from shutil import rmtree  # here: a run loads this module while its script waits
+
+    rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What `push`, `pull` and the hooks have in common for artifacts: which ones, through which storage, and how it is said."""
+"""What `push`, `pull` and the hooks have in common for artifacts: which ones, what storage, and how it is said."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.sharing import fetch_artifacts, make_parcels, parcels_of_commits, send_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gittrack.cli.terminal import Terminal
     from gittrack.git.repository import Repository
@@ -116,14 +116,14 @@ def head_commits(repository: Repository) -> list[str]:
     return [head] if head else []
 
 
-def asker(terminal: Terminal) -> object:
+def asker(terminal: Terminal) -> Callable[[str], bool] | None:
     """Return what asks whether a URL of the repository's own files may be used; None where nobody can answer."""
     if not (sys.stdin.isatty() and terminal.stderr.isatty()):
         return None
     import click
 
     def ask(url: str) -> bool:
-        text = f"The files of this repository name the storage {sanitise(url)}. Send artifacts to it and fetch them from it?"
+        text = f"The files of this repository name the storage {sanitise(url)}. Use it for artifacts?"
         return click.confirm(text, default=False, err=True)
 
     return ask

@@ -8,13 +8,12 @@ experiment only, never the others.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from gittrack.errors import GittrackError
-from gittrack.experiments.series import MetricSummary
 from gittrack.values import dump_json, load_json
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ MAX_FILE_BYTES = 16 << 20  # of one metadata file; a larger one is hostile or br
 Status = Literal["running", "completed", "failed", "killed", "stale"]
 Source = Literal["run", "save", "command", "commit", "import"]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 class FormatError(GittrackError):
     """The files of an experiment are damaged."""
@@ -44,8 +45,7 @@ class NewerFormatError(FormatError):
     """The experiment was recorded by a newer gittrack."""
 
 
-@dataclass(frozen=True)
-class Meta:
+class Meta(NamedTuple):
     """What ``meta.json`` says of an experiment.
 
     Attributes:
@@ -100,7 +100,7 @@ class Meta:
     command: tuple[str, ...] = ()
     directory: str = ""
     group: str | None = None
-    tags: Mapping[str, PlainValue] = field(default_factory=dict)
+    tags: Mapping[str, PlainValue] = _NOTHING
     notes: tuple[str, ...] = ()
     description: str | None = None
     message: str | None = None
@@ -108,16 +108,33 @@ class Meta:
     exit_code: int | None = None
     duration_s: float | None = None
     peak_memory_bytes: int | None = None
-    environment: Mapping[str, PlainValue] = field(default_factory=dict)
+    environment: Mapping[str, PlainValue] = _NOTHING
     left_out: tuple[Mapping[str, PlainValue], ...] = ()
     files: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     landed: tuple[str, ...] = ()
-    extra: Mapping[str, PlainValue] = field(default_factory=dict)
+    extra: Mapping[str, PlainValue] = _NOTHING
 
 
-@dataclass(frozen=True)
-class Record:
+class MetricSummary(NamedTuple):
+    """One metric in a few numbers.
+
+    Attributes:
+        last: The value at the highest step; the latest one when that step was logged twice.
+        min: The smallest value; NaN only when there is no other.
+        max: The largest value; NaN only when there is no other.
+        count: How many points were logged.
+        step: The step of `last`; None for a value without steps.
+    """
+
+    last: int | float
+    min: int | float
+    max: int | float
+    count: int  # type: ignore[assignment]  # the field's word, in place of a method of tuples
+    step: int | None
+
+
+class Record(NamedTuple):
     """Everything that an experiment's ``.gittrack`` folder holds.
 
     Attributes:
@@ -130,8 +147,8 @@ class Record:
     """
 
     meta: Meta
-    params: Mapping[str, PlainValue] = field(default_factory=dict)
-    metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
+    params: Mapping[str, PlainValue] = _NOTHING
+    metrics: Mapping[str, MetricSummary] = _NOTHING
     series: bytes | None = None
     requirements: bytes | None = None
     log: bytes | None = None
@@ -141,7 +158,7 @@ _TIMES = ("started", "ended")
 _YEAR_10000 = 253_402_300_800.0
 _TIME_LENGTH = len("1970-01-01T00:00:00.000000Z")
 _NUMBER_TYPES = frozenset({int, float})
-_FIELDS = {entry.name: entry for entry in fields(Meta) if entry.name != "extra"}
+_FIELDS = frozenset(Meta._fields) - {"extra"}
 _NUMBERS = frozenset({"exit_code", "duration_s", "peak_memory_bytes"})
 _TUPLES = frozenset({"command", "notes", "left_out", "files", "problems", "landed"})
 _MAPPINGS = frozenset({"tags", "environment"})
@@ -189,7 +206,7 @@ def render_meta(meta: Meta) -> bytes:
     """Return ``meta.json``: canonical JSON; values that say nothing are left out."""
     # An exit code of 0 says something: the command succeeded.
     empty: tuple[object, ...] = (None, (), {}, "")
-    document = {key: value for key, value in asdict(meta).items() if value is not False and value not in empty}
+    document = {key: value for key, value in meta._asdict().items() if value is not False and value not in empty}
     extra = document.pop("extra", {})
     for key in _TIMES:
         if key in document:
@@ -334,8 +351,7 @@ def _read_field(key: str, value: Any) -> Any:
 
 
 def _summary_document(summary: MetricSummary) -> dict[str, Any]:
-    document = summary._asdict() if hasattr(summary, "_asdict") else asdict(summary)
-    return {key: value for key, value in document.items() if value is not None}
+    return {key: value for key, value in summary._asdict().items() if value is not None}
 
 
 def _is_number(value: object) -> bool:
@@ -377,5 +393,4 @@ __all__ = [
     "render_files",
     "render_meta",
     "render_metrics",
-    "replace",
 ]

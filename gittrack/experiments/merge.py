@@ -6,7 +6,6 @@ conflict, and a conflict decides nothing: the caller keeps both experiments.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from gittrack.errors import GittrackError
@@ -154,7 +153,7 @@ class _Merge:
         """Merge the descriptions."""
         base, ours, theirs = _settle_outcome(base, ours, theirs)
         merged: dict[str, Any] = {}
-        for name in (field.name for field in fields(fmt.Meta)):
+        for name in fmt.Meta._fields:
             sides = [getattr(side, name) for side in (base, ours, theirs)]
             if name in _LISTS:
                 merged[name] = _union(*sides)
@@ -194,7 +193,7 @@ def _settle_outcome(base: fmt.Meta, ours: fmt.Meta, theirs: fmt.Meta) -> tuple[f
         return base, ours, theirs
     winner = ours if difference > 0 else theirs
     outcome = {name: getattr(winner, name) for name in _OUTCOME}
-    return fmt.replace(base, **outcome), fmt.replace(ours, **outcome), fmt.replace(theirs, **outcome)
+    return base._replace(**outcome), ours._replace(**outcome), theirs._replace(**outcome)
 
 
 def _by_step(points: Series | None) -> dict[str, list[tuple[float, int | float]]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMESPACE = "refs/gittrack/exps"
 REMOTES_NAMESPACE = "refs/gittrack/remotes"
@@ -102,11 +106,7 @@ def check_name(name: object) -> str:
 
 def generate_name() -> str:
     """Return a name such as ``brave-otter``, from a source that no seed influences."""
-    from random import SystemRandom  # here: who only reads names need not wait for it
-
-    # Private, so that a training script that seeds `random` does not give every run the same name.
-    choice = SystemRandom().choice
-    return f"{choice(_ADJECTIVES)}-{choice(_NOUNS)}"
+    return f"{_choose(_ADJECTIVES)}-{_choose(_NOUNS)}"
 
 
 def parse_ref(ref: str) -> ExperimentRef | None:
@@ -124,3 +124,8 @@ def parse_ref(ref: str) -> ExperimentRef | None:
         return None
     remote, baseline, name = match.groups()
     return ExperimentRef(baseline, name, remote)
+
+
+def _choose(words: Sequence[str]) -> str:
+    # Not by `random`: a training script that seeds it would give every run the same name.
+    return words[int.from_bytes(os.urandom(8), "big") % len(words)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gittrack.experiments import store
@@ -32,6 +31,6 @@ def rename_experiment(repository: Repository, tip: store.Tip, name: str) -> stor
     if meta is None:
         raise FormatError(f"the description of '{tip.experiment.name}' is damaged or from a newer gittrack")
     message = f"gittrack: {tip.experiment.name} renamed to {name}"
-    commit = store.write_meta(repository, tip.commit, replace(meta, name=name), message)
+    commit = store.write_meta(repository, tip.commit, meta._replace(name=name), message)
     transaction(repository, [RefUpdate(renamed.ref, commit, None), RefUpdate(tip.experiment.ref, None, tip.commit)])
     return store.Tip(renamed, commit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.experiments.summaries import ATTRIBUTES, BROKEN
+from gittrack.host import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -73,9 +74,7 @@ class Rows:
         own = [None if row is None else self._recorded_status(row) for row in self.rows]
         if _RUNNING not in own:
             return own
-        from socket import gethostname
-
-        host, hosts = gethostname(), self._attribute(_HOST)
+        host, hosts = host_name(), self._attribute(_HOST)
         for place, row in enumerate(self.rows):
             if row is not None and row.live is None and own[place] == _RUNNING:
                 is_ours = row.experiment.remote is None and hosts.get(row.commit) == host

@@ -13,12 +13,12 @@ by `gittrack.values.escape_field`, so that a name with tabs or line feeds still 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter, le
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
+from gittrack.experiments.format import MetricSummary
 from gittrack.values import escape_field, format_number, parse_number, unescape_field
 
 if TYPE_CHECKING:
@@ -49,25 +49,6 @@ class Series(NamedTuple):
     steps: list[int]
     times: list[float]
     values: list[int | float]
-
-
-@dataclass(frozen=True)
-class MetricSummary:
-    """One metric in a few numbers.
-
-    Attributes:
-        last: The value at the highest step; the latest one when that step was logged twice.
-        min: The smallest value; NaN only when there is no other.
-        max: The largest value; NaN only when there is no other.
-        count: How many points were logged.
-        step: The step of `last`; None for a value without steps.
-    """
-
-    last: int | float
-    min: int | float
-    max: int | float
-    count: int
-    step: int | None
 
 
 def render_series(series: Mapping[str, Series]) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import random
 import stat
 import time
 import zlib
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from gittrack.git.repository import ObjectFormat, Repository
     from gittrack.git.state import Identity
 
-_random = random.SystemRandom()
 _N_NEW_FOLDER_TRIES = 100
 _N_NEW_FILE_TRIES = 10
 _MAX_SECONDS_DIGITS = 18  # what fits git's own 64 bits
@@ -279,7 +277,7 @@ def _write(repository: Repository, kind: bytes, data: bytes) -> str:
 
 
 def _publish(compressed: bytes, folder: Path, target: Path) -> None:
-    temporary = folder / f"tmp_obj_{_random.getrandbits(64):016x}"
+    temporary = folder / f"tmp_obj_{os.urandom(8).hex()}"
     descriptor = _open_new(temporary)
     try:
         try:

@@ -8,9 +8,8 @@ nobody needs is laid out first, and where that is gone when the ref is in place,
 from __future__ import annotations
 
 import contextlib
-import random
+import os
 import re
-import socket
 import time
 import zlib
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from gittrack.errors import GittrackError
 from gittrack.git.objects import object_id
 from gittrack.git.settings import read_setting
+from gittrack.host import host_name
 from gittrack.scratch import is_alive
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _N_TRIES = 10
 _N_WRITE_TRIES = 20
 _LONGEST_PAUSE_S = 0.05
 _AT_ONCE = frozenset({"now", "all"})  # other times spare what was written within seconds
-_random = random.SystemRandom()
 
 
 class ObjectsPrunedError(GittrackError):
@@ -85,7 +84,7 @@ def tries_but_the_last() -> Iterator[int]:
     """Count tries to write what git prunes, with random pauses after each, to get out of step with its loop."""
     for number in range(_N_WRITE_TRIES - 1):
         yield number
-        time.sleep(_random.uniform(0, _LONGEST_PAUSE_S))
+        time.sleep(_LONGEST_PAUSE_S * os.urandom(1)[0] / 256)
 
 
 def is_complete(repository: Repository, oid: str, known: str | None) -> bool:
@@ -103,7 +102,7 @@ def is_complete(repository: Repository, oid: str, known: str | None) -> bool:
 
 def _lay_bait(repository: Repository) -> Path | None:
     """Write an object that nothing refers to, without waiting for the disk; None where that fails."""
-    data = b"gittrack prune watch %032x\n" % _random.getrandbits(128)
+    data = b"gittrack prune watch %s\n" % os.urandom(16).hex().encode()
     oid = object_id(repository.object_format, b"blob", data)
     path = repository.common_dir / "objects" / oid[:2] / oid[2:]
     # Under git's own name for temporary files first: a kill leaves nothing that looks like a damaged object.
@@ -144,7 +143,7 @@ def _read_gc(repository: Repository) -> int | None:
     except OSError:
         return None
     pid, _, host = content.strip().partition(" ")
-    is_ours = pid.isdecimal() and host == socket.gethostname()
+    is_ours = pid.isdecimal() and host == host_name()
     return int(pid) if is_ours and is_alive(int(pid)) else None
 
 

@@ -14,15 +14,15 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.config import SnapshotLimits
+from gittrack.git.early_status import STATUS
 from gittrack.git.objects import read_object
-from gittrack.git.process import Git, GitError
-from gittrack.git.repository import redirections
+from gittrack.git.process import GitError
 from gittrack.git.work_tree import find_behind_links
 from gittrack.scratch import scratch_folder
 from gittrack.secrets import looks_like_secret_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from gittrack.git.repository import Repository
@@ -65,35 +65,6 @@ class Snapshot(NamedTuple):
     left_out: list[LeftOut]
 
 
-_STATUS = ("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
-
-
-class EarlyStatus:
-    """The first question of a snapshot, asked while git still looks for the repository.
-
-    Args:
-        start: The folder to start from.
-        environ: The environment; ``GIT_DIR`` and its kin are honoured, as by `Repository.discover`.
-
-    Raises:
-        GitMissingError: There is no git program.
-        OSError: There is no such folder.
-    """
-
-    def __init__(self, start: Path, environ: Mapping[str, str]) -> None:
-        self._process = Git(environ, cwd=start).popen(*_STATUS, env=redirections(environ))
-
-    def read(self) -> bytes | None:
-        """Return the answer; None when git had none."""
-        answer, _ = self._process.communicate()
-        return None if self._process.returncode else answer
-
-    def close(self) -> None:
-        """End it, unread."""
-        self._process.kill()
-        self._process.communicate()
-
-
 class _Status(NamedTuple):
     is_staged: bool
     changed: list[str]
@@ -105,7 +76,7 @@ def take_snapshot(
     repository: Repository,
     head_sha: str | None,
     limits: SnapshotLimits | None = None,
-    early: EarlyStatus | None = None,
+    status: bytes | None = None,
 ) -> Snapshot:
     """Write the work tree as a tree object, as durable as what ``git add`` writes.
 
@@ -116,19 +87,19 @@ def take_snapshot(
         repository: A repository with a work tree.
         head_sha: The commit of HEAD; None on an unborn branch.
         limits: What may be taken of untracked files.
-        early: The first question, when it was asked already.
+        status: What `EarlyStatus` read, when it was asked already.
 
     Raises:
         NoWorkTreeError: The repository is bare.
         GitError: git cannot read the work tree or write objects.
     """
     root = repository.require_work_tree()
-    status = _read_status(repository, early)
-    taken, left_out = _choose(root, status.untracked, limits or SnapshotLimits())
-    left_out.extend(LeftOut(path, "uncommitted changes in a submodule", None) for path in status.dirty_submodules)
-    changed = [*status.changed, *taken]
-    is_dirty = status.is_staged or bool(status.changed or status.untracked or status.dirty_submodules)
-    if head_sha is not None and not changed and not status.is_staged:
+    listed = _parse_status(repository.git.run(*STATUS).stdout if status is None else status)
+    taken, left_out = _choose(root, listed.untracked, limits or SnapshotLimits())
+    left_out.extend(LeftOut(path, "uncommitted changes in a submodule", None) for path in listed.dirty_submodules)
+    changed = [*listed.changed, *taken]
+    is_dirty = listed.is_staged or bool(listed.changed or listed.untracked or listed.dirty_submodules)
+    if head_sha is not None and not changed and not listed.is_staged:
         commit = read_object(repository, head_sha, "commit")
         return Snapshot(commit[5 : 5 + repository.id_length].decode(), is_dirty, left_out)
     return Snapshot(_write_tree(repository, root, changed, left_out), is_dirty, left_out)
@@ -152,10 +123,8 @@ def overlay(repository: Repository, tree: str, paths: Iterable[str]) -> str:
         return repository.git.text("write-tree", env=env)
 
 
-def _read_status(repository: Repository, early: EarlyStatus | None) -> _Status:
-    """Ask git what differs from the index and from HEAD, and what is untracked."""
-    answer = early.read() if early is not None else None
-    listing = repository.git.run(*_STATUS).stdout if answer is None else answer
+def _parse_status(listing: bytes) -> _Status:
+    """Return what differs from the index and from HEAD, and what is untracked."""
     status = _Status(is_staged=False, changed=[], untracked=[], dirty_submodules=[])
     for record in listing.split(b"\0")[:-1]:
         status = _add_record(status, os.fsdecode(record))

@@ -63,11 +63,9 @@ def live_values(repository: Repository, run: ActiveRun) -> Live:
         repository: The repository.
         run: The run.
     """
-    from dataclasses import replace
-
     from gittrack.experiments.summaries import summarise_meta
 
-    meta = replace(run.meta, status="running" if run.is_alive else "stale")
+    meta = run.meta._replace(status="running" if run.is_alive else "stale")
     return Live(
         baseline=meta.baseline or repository.zero_id,
         name=meta.name,
@@ -78,7 +76,6 @@ def live_values(repository: Repository, run: ActiveRun) -> Live:
 
 
 def _read(folder: RunFolder) -> ActiveRun | None:
-    from dataclasses import replace
 
     from gittrack.errors import GittrackError
     from gittrack.experiments.names import InvalidNameError, check_name
@@ -103,5 +100,5 @@ def _read(folder: RunFolder) -> ActiveRun | None:
             notes.append(str(event.data))
         elif event.kind == "description" and event.data is not None:
             description = str(event.data)
-    meta = replace(meta, tags={**meta.tags, **told["tags"]}, notes=(*meta.notes, *notes), description=description)
+    meta = meta._replace(tags={**meta.tags, **told["tags"]}, notes=(*meta.notes, *notes), description=description)
     return ActiveRun(folder, meta, merge_params(told["params"], told["declared"]), latest.values, is_alive)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -18,7 +17,8 @@ from gittrack.git.refs import RefChangedError
 from gittrack.git.state import read_head
 from gittrack.git.work_tree import MAX_FILE_BYTES
 from gittrack.runs import claims
-from gittrack.runs.describe import describe_code, describe_place, describe_process, describe_surroundings, snapshot_code
+from gittrack.runs.describe import describe_code, describe_surroundings, snapshot_code
+from gittrack.runs.describe_process import describe_place, describe_process
 from gittrack.runs.finish import author_of, commit_message, merge_params, single_value
 from gittrack.runs.folder import new_run_id
 from gittrack.values import dump_json
@@ -74,9 +74,9 @@ def save_workspace(
         check_name(name)
     head = read_head(repository)
     meta = describe_process(context, name="", run_id=new_run_id(), source="save")
-    meta = replace(describe_place(meta, repository, head, context.directory), description=message or None)
+    meta = describe_place(meta, repository, head, context.directory)._replace(description=message or None)
     surroundings = describe_surroundings(repository, head, context.environ)
-    meta = replace(surroundings.added_to(meta), status="completed", ended=meta.started)
+    meta = surroundings.added_to(meta)._replace(status="completed", ended=meta.started)
     for _ in tries_but_the_last():
         with PruneWatch(repository) as watch:
             try:
@@ -129,7 +129,7 @@ def capture_commit(repository: Repository, context: RunContext, n_ancestors: int
     if not is_changed or any(_holds(record, declared) for record in landed.values()):
         return marked
     meta = describe_process(context, name="", run_id=new_run_id(), source="commit")
-    meta = replace(meta, baseline=parent, branch=head.branch, operation=head.operation, command=())
+    meta = meta._replace(baseline=parent, branch=head.branch, operation=head.operation, command=())
     meta = _describe_commit(meta, commit, head.sha, declared)
     return [*marked, _create(repository, _record(meta, declared, None), commit.tree)]
 
@@ -146,8 +146,7 @@ def _ancestors(repository: Repository, head: Head, n_ancestors: int) -> list[str
 
 
 def _describe_commit(meta: Meta, commit: CommitInfo, sha: str, declared: DeclaredValues) -> Meta:
-    return replace(
-        meta,
+    return meta._replace(
         status="completed",
         started=commit.time,
         ended=commit.time,
@@ -169,7 +168,7 @@ def _create(repository: Repository, record: Record, tree: str, name: str | None 
     """Write an experiment under a name of its own; a made-up one when none is given."""
     baseline = record.meta.baseline or repository.zero_id
     name = _claim(repository, baseline, record.meta.id, name)
-    record = replace(record, meta=replace(record.meta, name=name))
+    record = record._replace(meta=record.meta._replace(name=name))
     experiment = ExperimentRef(baseline, name)
     try:
         commit = store.write_record(
@@ -254,7 +253,7 @@ def _mark_landed(repository: Repository, sha: str, landed: Mapping[Tip, Record])
     for tip, before in landed.items():
         if sha in before.meta.landed:
             continue
-        record = replace(before, meta=replace(before.meta, landed=(*before.meta.landed, sha)))
+        record = before._replace(meta=before.meta._replace(landed=(*before.meta.landed, sha)))
         message = f"gittrack: {record.meta.name} landed in {sha[:12]}"
         try:
             commit = store.rewrite_meta(repository, tip, record.meta, message)

@@ -1,17 +1,13 @@
-"""Describe where and from what a run starts: repository, code, machine."""
+"""Describe from what a run starts: code, user, remote, machine. Takes a while; see `describe_process` for the rest."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.config import FILE_NAME, InvalidConfigError, SnapshotLimits, parse_project_config
 from gittrack.errors import GittrackError
 from gittrack.experiments.declared import read_declared
-from gittrack.experiments.format import Meta
 from gittrack.git.objects import read_path
 from gittrack.git.remotes import default_remote, remote_url
 from gittrack.git.snapshot import take_snapshot
@@ -19,18 +15,15 @@ from gittrack.git.state import read_identity
 from gittrack.git.variables import read_variables
 from gittrack.git.work_tree import MAX_FILE_BYTES, read_file
 from gittrack.runs.environment import capture_environment, installed_packages
-from gittrack.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from gittrack.experiments.declared import DeclaredValues
-    from gittrack.experiments.format import Source
+    from gittrack.experiments.format import Meta
     from gittrack.git.repository import Repository
-    from gittrack.git.snapshot import EarlyStatus, Snapshot
+    from gittrack.git.snapshot import Snapshot
     from gittrack.git.state import Head
-    from gittrack.runs.context import RunContext
     from gittrack.values import PlainValue
 
 
@@ -66,63 +59,21 @@ class Surroundings(NamedTuple):
     def added_to(self, meta: Meta) -> Meta:
         """Return a description with what is known here."""
         environment = {**meta.environment, **self.environment}
-        return replace(meta, author=self.author, remote_url=self.remote_url, environment=environment)
+        return meta._replace(author=self.author, remote_url=self.remote_url, environment=environment)
 
 
-def describe_process(context: RunContext, *, name: str, run_id: str, source: Source = "run") -> Meta:
-    """Return the description that needs no repository: who, where, when.
-
-    Args:
-        context: The process.
-        name: The experiment's name.
-        run_id: The run's id.
-        source: What records it.
-    """
-    return Meta(
-        name=name,
-        id=run_id,
-        status="running",
-        source=source,
-        started=time.time(),
-        host=socket.gethostname(),
-        command=tuple(mask_secrets(list(context.argv))),
-    )
-
-
-def describe_place(meta: Meta, repository: Repository, head: Head, directory: Path) -> Meta:
-    """Add where HEAD is and which folder the process runs in; costs no process.
-
-    Args:
-        meta: The description so far.
-        repository: The repository.
-        head: Where HEAD is.
-        directory: The current folder.
-    """
-    folder = ""
-    if repository.work_tree is not None:
-        with contextlib.suppress(ValueError):
-            folder = directory.resolve().relative_to(repository.work_tree.resolve()).as_posix()
-    return replace(
-        meta,
-        baseline=meta.baseline or head.sha,
-        branch=head.branch,
-        operation=head.operation,
-        directory="" if folder == "." else folder,
-    )
-
-
-def snapshot_code(repository: Repository, head: Head, early: EarlyStatus | None = None) -> Snapshot:
+def snapshot_code(repository: Repository, head: Head, status: bytes | None = None) -> Snapshot:
     """Snapshot the code, within the limits that ``gittrack.yaml`` sets.
 
     Args:
         repository: A repository with a work tree.
         head: Where HEAD is.
-        early: The snapshot's first question, when it was asked already.
+        status: What `EarlyStatus` read, when it was asked already.
 
     Raises:
         GittrackError: The code could not be recorded.
     """
-    return take_snapshot(repository, head.sha, _snapshot_limits(repository), early)
+    return take_snapshot(repository, head.sha, _snapshot_limits(repository), status)
 
 
 def describe_code(meta: Meta, repository: Repository, snapshot: Snapshot) -> Code:
@@ -134,8 +85,7 @@ def describe_code(meta: Meta, repository: Repository, snapshot: Snapshot) -> Cod
         snapshot: The code.
     """
     declared = read_declared(lambda path: read_path(repository, snapshot.tree, path, max_bytes=MAX_FILE_BYTES))
-    meta = replace(
-        meta,
+    meta = meta._replace(
         code_tree=snapshot.tree,
         dirty=snapshot.is_dirty,
         left_out=tuple({k: v for k, v in item._asdict().items() if v is not None} for item in snapshot.left_out),

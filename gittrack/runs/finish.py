@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any
 
 from gittrack.experiments import store
-from gittrack.experiments.format import Record, Status
+from gittrack.experiments.format import MetricSummary, Record
 from gittrack.experiments.names import ExperimentRef
-from gittrack.experiments.series import MetricSummary, merge_series, parse_series, render_series, summarise
+from gittrack.experiments.series import merge_series, parse_series, render_series, summarise
 from gittrack.git.objects import read_object
 from gittrack.git.prune_watch import PruneWatch
 from gittrack.git.refs import RefChangedError, RefExistsError, read_ref
 from gittrack.git.state import Identity, read_identity
 from gittrack.runs.claims import claim_numbered_name, release_name
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
+from gittrack.runs.outcome import Outcome, parse_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,33 +32,6 @@ _N_PUBLISH_TRIES = 8
 KILLED_MESSAGE = "the process ended without a word"
 
 
-class Outcome(NamedTuple):
-    """How a run ended.
-
-    Attributes:
-        status: ``completed``, ``failed`` or ``killed``.
-        message: Why, when it did not complete.
-        ended: When, UTC epoch seconds.
-        exit_code: Of the command, when one was run.
-        peak_memory_bytes: The largest resident size of the process.
-    """
-
-    status: Status
-    message: str | None = None
-    ended: float | None = None
-    exit_code: int | None = None
-    peak_memory_bytes: int | None = None
-
-
-def parse_outcome(data: PlainValue) -> Outcome | None:
-    """Return how a run ended, from what was written at its end; None when that says nothing."""
-    if not isinstance(data, dict) or data.get("status") not in get_args(Status):
-        return None
-    kinds = {"status": str, "message": str, "ended": float, "exit_code": int, "peak_memory_bytes": int}
-    known: dict[str, Any] = {key: data[key] for key, kind in kinds.items() if isinstance(data.get(key), kind)}
-    return Outcome(**known)
-
-
 def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | None = None) -> Record:
     """Return the record of a run from its description and all that was logged.
 
@@ -72,8 +45,7 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
     last_time = min(told.last_time, time.time())
     outcome = outcome or told.outcome or Outcome("killed", KILLED_MESSAGE, last_time)
     ended = max(outcome.ended or last_time, meta.started)
-    meta = replace(
-        meta,
+    meta = meta._replace(
         status=outcome.status,
         message=outcome.message or meta.message,
         ended=ended,
@@ -99,8 +71,7 @@ def extend_record(previous: Record, record: Record) -> Record:
     """
     parts = [parse_series(data) for data in (previous.series, record.series) if data]
     joined = merge_series(parts)
-    meta = replace(
-        record.meta,
+    meta = record.meta._replace(
         started=previous.meta.started,
         duration_s=(previous.meta.duration_s or 0.0) + (record.meta.duration_s or 0.0),
         tags={**previous.meta.tags, **record.meta.tags},
@@ -212,18 +183,17 @@ def renamed(repository: Repository, record: Record, baseline: str) -> Record:
     name = claim_numbered_name(repository, baseline, old.name, old.id)
     release_name(repository, baseline, old.name)
     _logger.warning("experiment '%s' appeared meanwhile; recording as '%s'", old.name, name)
-    return replace(record, meta=replace(old, name=name))
+    return record._replace(meta=old._replace(name=name))
 
 
 def _with_edits(record: Record, edited: Meta) -> Record:
     """Return the record with what others added to the experiment since the run last wrote it."""
-    meta = replace(
-        record.meta,
+    meta = record.meta._replace(
         tags={**edited.tags, **record.meta.tags},
         notes=tuple(dict.fromkeys((*edited.notes, *record.meta.notes))),
         landed=tuple(dict.fromkeys((*edited.landed, *record.meta.landed))),
     )
-    return replace(record, meta=meta)
+    return record._replace(meta=meta)
 
 
 def tree_of(repository: Repository, commit: str | None) -> str:

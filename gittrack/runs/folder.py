@@ -19,15 +19,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
-import shutil
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments.format import parse_meta, render_meta
-from gittrack.runs.journal import find_journals
-from gittrack.runs.journal_reader import merge_journals, read_journal
 from gittrack.runs.locks import FileLock, is_locked
 from gittrack.values import dump_json, load_json
 
@@ -46,7 +42,6 @@ _META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", 
 _PID, _OUTCOME = "pid", "outcome"
 _OUTCOME_BYTES = 4096
 _HALF_MADE_FOR_S = 60.0  # a folder is made or removed within milliseconds
-_random = random.SystemRandom()
 
 
 class RecordedTip(NamedTuple):
@@ -93,7 +88,7 @@ class RunFolder:
 
     def new_joined_journal_path(self) -> Path:
         """Return a journal path for another process that joins the run."""
-        return self.path / f"joined-{os.getpid()}-{_random.getrandbits(32):08x}.journal"
+        return self.path / f"joined-{os.getpid()}-{os.urandom(4).hex()}.journal"
 
     def is_alive(self) -> bool:
         """Return whether the run's process holds its lock."""
@@ -160,18 +155,20 @@ class RunFolder:
 
     def read_journals(self) -> JournalContents:
         """Return everything that the run's processes logged, ordered by time."""
-        return merge_journals(read_journal(path) for path in find_journals(self.path))
+        from gittrack.runs.journal_reader import read_journals  # here: a run that starts need not wait for the import
+
+        return read_journals(self.path)
 
     def remove(self) -> None:
         """Remove the folder; a name that begins with a dot says that what is left of it is no run."""
         done = self.path.with_name(f".done-{self.path.name}")
         self.path.replace(done)
-        shutil.rmtree(done, ignore_errors=True)
+        _remove_tree(done)
 
 
 def new_run_id() -> str:
     """Return a new run's id: 16 hex digits."""
-    return f"{_random.getrandbits(64):016x}"
+    return os.urandom(8).hex()
 
 
 def create_folder(root: Path, meta: Meta) -> tuple[RunFolder, FileLock]:
@@ -197,7 +194,7 @@ def create_folder(root: Path, meta: Meta) -> tuple[RunFolder, FileLock]:
         nascent.path.replace(final.path)
     except BaseException:
         lock.release()
-        shutil.rmtree(nascent.path, ignore_errors=True)
+        _remove_tree(nascent.path)
         raise
     return final, lock
 
@@ -217,7 +214,13 @@ def sweep_half_made(root: Path) -> None:
         for entry in entries:
             is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _HALF_MADE_FOR_S
             if entry.name.startswith((".new-", ".done-")) and is_old:
-                shutil.rmtree(entry.path, ignore_errors=True)
+                _remove_tree(entry.path)
+
+
+def _remove_tree(path: str | Path) -> None:
+    from shutil import rmtree  # here: a run that starts removes nothing, and need not wait for the import
+
+    rmtree(path, ignore_errors=True)
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gittrack.errors import GittrackError, UsageError
@@ -15,6 +13,7 @@ from gittrack.git.objects import read_commit
 from gittrack.git.refs import RefExistsError
 from gittrack.git.remotes import default_remote, remote_url
 from gittrack.git.state import read_head, read_identity
+from gittrack.host import host_name
 from gittrack.runs.claims import claim_numbered_name, release_name
 from gittrack.runs.finish import build_record, commit_message
 from gittrack.runs.folder import OUTSIDE_RUNS, RunFolder, list_folders
@@ -107,7 +106,7 @@ def _import(repository: Repository, head: Head, folder: RunFolder, known: dict[s
         if not _is_ended(folder, lock):
             return Import(folder.path, "running", reason="still running")
         record = build_record(folder.read_meta(), folder.read_journals())
-        record = replace(record, meta=_placed(repository, head, record.meta), log=folder.read_log())
+        record = record._replace(meta=_placed(repository, head, record.meta), log=folder.read_log())
         check_name(record.meta.name)
         if record.meta.id in known:
             reason = f"imported before, as '{known[record.meta.id]}'"
@@ -124,7 +123,7 @@ def _is_ended(folder: RunFolder, lock: FileLock) -> bool:
     """Take the lock of a run that is over, and return whether it is."""
     if not lock.try_acquire():
         return False
-    if folder.read_meta().host in {None, socket.gethostname()}:
+    if folder.read_meta().host in {None, host_name()}:
         return True
     # A lock on a shared disk says nothing about another machine; the journal does.
     if any(event.kind == "end" for event in folder.read_journals().events):
@@ -136,8 +135,7 @@ def _is_ended(folder: RunFolder, lock: FileLock) -> bool:
 def _placed(repository: Repository, head: Head, meta: Meta) -> Meta:
     """Return a run's description with the place that it gets in this repository."""
     remote = default_remote(repository, head)
-    return replace(
-        meta,
+    return meta._replace(
         source="import",
         baseline=head.sha,
         branch=head.branch,
@@ -156,7 +154,7 @@ def _record(repository: Repository, head: Head, record: Record) -> Record:
     wanted = record.meta
     for _ in range(_N_NAME_TRIES):
         name = claim_numbered_name(repository, baseline, wanted.name, wanted.id)
-        record = replace(record, meta=replace(wanted, name=name))
+        record = record._replace(meta=wanted._replace(name=name))
         try:
             commit = store.write_record(
                 repository,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments.series import Series, merge_series
-from gittrack.runs.journal import events_path
+from gittrack.runs.journal import events_path, find_journals
 from gittrack.values import load_json, parse_number
 
 if TYPE_CHECKING:
@@ -126,6 +126,15 @@ def read_latest(path: Path) -> LatestContents:
         for name, number in zip(names.get(group, ()), numbers, strict=False):
             _keep_later(values, name, Point(number, step, time))
     return LatestContents(events, values, n_skipped)
+
+
+def read_journals(folder: Path) -> JournalContents:
+    """Return everything that the journals of a run's folder hold, ordered by time.
+
+    Args:
+        folder: The run's folder.
+    """
+    return merge_journals(read_journal(path) for path in find_journals(folder))
 
 
 def merge_journals(parts: Iterable[JournalContents]) -> JournalContents:

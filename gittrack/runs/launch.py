@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError, UsageError
@@ -16,10 +15,10 @@ from gittrack.git.throw_away import throw_away_worktree
 from gittrack.runs.command import COMMAND_NOT_FOUND, CommandError, execute, require_program
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
 from gittrack.runs.describe import snapshot_code
-from gittrack.runs.finish import Outcome
 from gittrack.runs.folder import RecordedTip
 from gittrack.runs.links import linked, paths_to_link
 from gittrack.runs.opening import open_run
+from gittrack.runs.outcome import Outcome
 from gittrack.runs.set_params import set_params
 from gittrack.values import flatten
 
@@ -178,7 +177,7 @@ class _Recording:
         known = {item.get("path") for item in meta.left_out}
         new = [_plain(item) for item in left_out if item.path not in known]
         if new:
-            folder.write_meta(replace(meta, left_out=(*meta.left_out, *new)))
+            folder.write_meta(meta._replace(left_out=(*meta.left_out, *new)))
 
     def keep_outputs(self) -> None:
         """Add the small files that the command made to the recorded tree, and name those left out."""

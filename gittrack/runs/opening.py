@@ -6,38 +6,33 @@ import contextlib
 import logging
 import os
 import re
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gittrack.errors import GittrackError, UsageError
-from gittrack.experiments import store
-from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
-from gittrack.experiments.series import parse_series
+from gittrack.experiments.names import check_name
+from gittrack.git.early_status import EarlyStatus
 from gittrack.git.process import GitMissingError
-from gittrack.git.prune_watch import tries_but_the_last
 from gittrack.git.repository import NotARepositoryError, NoWorkTreeError, Repository
-from gittrack.git.snapshot import EarlyStatus
 from gittrack.git.state import read_head
 from gittrack.runs import claims
+from gittrack.runs.code_snapshot import CodeSnapshot
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
-from gittrack.runs.describe import describe_place, describe_process
-from gittrack.runs.environment import peak_memory_bytes
+from gittrack.runs.describe_process import describe_place, describe_process
 from gittrack.runs.folder import OUTSIDE_RUNS, RUNS, RunFolder, create_folder, new_run_id
 from gittrack.runs.journal import JournalWriter
-from gittrack.runs.outputs import collect_outputs
-from gittrack.runs.recovery import close_dead_runs, finish_run
-from gittrack.runs.start import CodeSnapshot, Starter
+from gittrack.runs.start_thread import StartThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Iterator, Mapping
 
     from gittrack.experiments.format import Meta, Record, Source
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
-    from gittrack.runs.finish import Outcome
     from gittrack.runs.locks import FileLock
+    from gittrack.runs.outcome import Outcome
+    from gittrack.runs.start import Starter
     from gittrack.values import PlainValue
 
 _logger = logging.getLogger("gittrack")
@@ -69,7 +64,7 @@ class OpenedRun:
         journal: JournalWriter,
         *,
         lock: FileLock | None = None,
-        starter: Starter | None = None,
+        starter: StartThread | None = None,
         first_step: int = 0,
     ) -> None:
         self.folder = folder
@@ -109,24 +104,14 @@ class OpenedRun:
                 _logger.warning("the run that this process joined ended first; what was logged after that is lost")
             return
         if outcome.peak_memory_bytes is None:
+            from gittrack.runs.environment import peak_memory_bytes  # here: a script need not wait for it to start
+
             outcome = outcome._replace(peak_memory_bytes=peak_memory_bytes())
         self._keep_outcome(outcome)  # at once: whatever happens to the process now, this is how the run ended
-        if self.starter is not None:
-            self.starter.wait(is_ending=True)
-            collect_outputs(self.starter.repository, self.folder, self.journal)
-        self.journal.flush()
-        if self.starter is not None:
-            self.record, self.commit = self._finish(self.starter, outcome)
-            self.starter.close()
-
-    def _finish(self, starter: Starter, outcome: Outcome) -> tuple[Record, str]:
-        for _ in tries_but_the_last():
-            try:
-                return finish_run(starter.repository, self.folder, outcome, starter.watch)
-            except GittrackError:
-                if not starter.record_again():
-                    raise
-        return finish_run(starter.repository, self.folder, outcome, starter.watch)
+        if self.starter is None:
+            self.journal.flush()
+        else:
+            self.record, self.commit = self.starter.wait(is_ending=True).finish(outcome)
 
     def _keep_outcome(self, outcome: Outcome) -> None:
         told: dict[str, PlainValue] = {key: value for key, value in outcome._asdict().items() if value is not None}
@@ -191,8 +176,7 @@ def open_run(
         head = head or read_head(repository)
         snapshot = CodeSnapshot(repository, head, early)
         meta = describe_process(context, name=name or "", run_id=new_run_id(), source=source)
-        meta = replace(
-            meta,
+        meta = meta._replace(
             group=group,
             baseline=_given_baseline(repository, context),
             parent_run=parent if _RUN_ID.fullmatch(parent) else None,
@@ -222,8 +206,7 @@ def _open_new(
 ) -> OpenedRun:
     with _released_on_error(repository, meta):
         folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
-    starter = Starter(repository, head, snapshot, folder, journal, context.environ)
-    starter.begin()
+    starter = _start(repository, head, snapshot, folder, journal, context.environ)
     return OpenedRun(folder, meta, journal, lock=lock, starter=starter)
 
 
@@ -258,21 +241,39 @@ def _open_resumed(
     durability: Durability,
 ) -> OpenedRun:
     """Continue an experiment of this baseline, or the only one of that name."""
-    close_dead_runs(repository)  # the process that wrote it may have been killed
-    tip = _find(repository, meta.baseline or repository.zero_id, name)
+    from gittrack.runs.resuming import find_resumed, read_next_step  # here: few runs resume another one
+
+    tip = find_resumed(repository, meta.baseline or repository.zero_id, name)
     baseline = tip.experiment.baseline
     if not claims.claim_for_resume(repository, baseline, name, meta.id):
         raise RunActiveError(f"experiment '{name}' is still running", hint="wait for it, or resume another one")
-    meta = replace(meta, name=name, baseline=None if baseline == repository.zero_id else baseline)
+    meta = meta._replace(name=name, baseline=None if baseline == repository.zero_id else baseline)
     with _released_on_error(repository, meta):
-        previous = store.read_record(repository, tip.commit)
-        points = parse_series(previous.series) if previous.series else {}
-        steps = [series.steps[-1] for series in points.values() if series.steps]
+        first_step = read_next_step(repository, tip.commit)
         folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
     journal.event("resumes", tip.commit)
-    starter = Starter(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)
-    starter.begin()
-    return OpenedRun(folder, meta, journal, lock=lock, starter=starter, first_step=max(steps) + 1 if steps else 0)
+    starter = _start(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)
+    return OpenedRun(folder, meta, journal, lock=lock, starter=starter, first_step=first_step)
+
+
+def _start(
+    repository: Repository,
+    head: Head,
+    snapshot: CodeSnapshot,
+    folder: RunFolder,
+    journal: JournalWriter,
+    environ: Mapping[str, str],
+    *,
+    resumes: str | None = None,
+) -> StartThread:
+    """Begin what takes a while, in a thread that also loads the code for it."""
+
+    def load(ending: threading.Event) -> Starter:
+        from gittrack.runs.start import Starter
+
+        return Starter(repository, head, snapshot, folder, journal, environ, ending, resumes=resumes)
+
+    return StartThread(repository, load)
 
 
 def _open_outside(
@@ -280,11 +281,13 @@ def _open_outside(
 ) -> OpenedRun:
     """Keep the run in a folder beside the script, or among the temporary files where that cannot be written."""
     meta = describe_process(context, name=check_name(name) if name else "", run_id=new_run_id())
-    meta = replace(meta, name=meta.name or f"run-{meta.id[:8]}", group=group)
+    meta = meta._replace(name=meta.name or f"run-{meta.id[:8]}", group=group)
     try:
         folder, lock, journal = _create(context.directory / OUTSIDE_RUNS, meta, durability)
     except OSError:
-        temporary = Path(tempfile.mkdtemp(prefix="gittrack-", dir=context.environ.get("TMPDIR")))
+        from tempfile import mkdtemp  # here: it is seldom that even the script's folder cannot be written
+
+        temporary = Path(mkdtemp(prefix="gittrack-", dir=context.environ.get("TMPDIR")))
         folder, lock, journal = _create(temporary / OUTSIDE_RUNS, meta, durability)
     _logger.warning(
         "%s: the run is kept in '%s'; 'gittrack exp import' in a repository takes it up", reason, folder.path
@@ -322,26 +325,8 @@ def _named(repository: Repository, meta: Meta, name: str | None) -> Meta:
     """Return the description with a name that is now claimed."""
     baseline = meta.baseline or repository.zero_id
     if name is None:
-        return replace(meta, name=claims.claim_generated_name(repository, baseline, meta.id))
+        return meta._replace(name=claims.claim_generated_name(repository, baseline, meta.id))
     free = claims.claim_numbered_name(repository, baseline, check_name(name), meta.id)
     if free != name:
         _logger.warning("experiment '%s' exists already; recording as '%s'", name, free)
-    return replace(meta, name=free)
-
-
-def _find(repository: Repository, baseline: str, name: str) -> store.Tip:
-    """Return the experiment to resume: under this baseline, else the only one of its name anywhere."""
-    own = ExperimentRef(baseline, name)
-    commit = store.read_tip(repository, own)
-    if commit is not None:
-        return store.Tip(own, commit)
-    others = [tip for tip in store.list_tips(repository, NAMESPACE) if tip.experiment.name == name]
-    if len(others) == 1:
-        return others[0]
-    if others:
-        listed = ", ".join(f"{tip.experiment.name}@{tip.experiment.baseline[:8]}" for tip in others)
-        raise store.ExperimentMissingError(
-            f"several experiments are called '{name}', none under this baseline: {listed}",
-            hint="check out the commit of the one you mean",
-        )
-    raise store.ExperimentMissingError(f"no experiment '{name}' to resume", hint="run 'gittrack exp list'")
+    return meta._replace(name=free)

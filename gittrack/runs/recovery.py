@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
@@ -13,17 +11,20 @@ from gittrack.experiments import store
 from gittrack.git.loose_refs import sweep
 from gittrack.git.prune_watch import is_complete
 from gittrack.git.throw_away import sweep_worktrees
+from gittrack.host import host_name
 from gittrack.runs.claims import release_name
-from gittrack.runs.finish import build_record, extend_record, parse_outcome, publish
+from gittrack.runs.finish import build_record, extend_record, publish
 from gittrack.runs.folder import NO_COMMIT, RUNS, list_folders, sweep_half_made
+from gittrack.runs.journal_reader import read_journals
+from gittrack.runs.outcome import parse_outcome
 from gittrack.scratch import sweep_scratch
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
     from gittrack.git.prune_watch import PruneWatch
     from gittrack.git.repository import Repository
-    from gittrack.runs.finish import Outcome
     from gittrack.runs.folder import RunFolder
+    from gittrack.runs.outcome import Outcome
 
 _logger = logging.getLogger("gittrack")
 
@@ -62,16 +63,16 @@ def finish_run(
         GittrackError: It could not be recorded; the folder stays for the next try.
         OSError: The same.
     """
-    contents = folder.read_journals()
+    contents = read_journals(folder.path)
     if outcome is None and all(event.kind != "end" for event in contents.events):
         outcome = parse_outcome(folder.read_outcome())
-    record = replace(build_record(folder.read_meta(), contents, outcome=outcome), log=folder.read_log())
+    record = build_record(folder.read_meta(), contents, outcome=outcome)._replace(log=folder.read_log())
     resumes = next((event.data for event in contents.events if event.kind == "resumes"), None)
     if isinstance(resumes, str):
         record = extend_record(store.read_record(repository, resumes), record)
     if folder.read_tip() is None and record.meta.baseline and not record.meta.code_tree:
         problem = "the code could not be recorded in time; the baseline's stands in its place"
-        record = replace(record, meta=replace(record.meta, problems=(*record.meta.problems, problem)))
+        record = record._replace(meta=record.meta._replace(problems=(*record.meta.problems, problem)))
     record, commit = publish(repository, folder, record, resumes if isinstance(resumes, str) else None, watch)
     release_name(repository, record.meta.baseline or repository.zero_id, record.meta.name)
     folder.remove()
@@ -83,7 +84,7 @@ def _drop_lost_code(repository: Repository, folder: RunFolder) -> None:
     tip, meta = folder.read_tip(), folder.read_meta()
     if tip is None or tip.commit != NO_COMMIT or is_complete(repository, tip.code_tree, meta.baseline):
         return
-    folder.write_meta(replace(meta, code_tree=None))
+    folder.write_meta(meta._replace(code_tree=None))
     folder.forget_tip()
 
 
@@ -92,7 +93,7 @@ def _close(repository: Repository, folder: RunFolder) -> Record | None:
     try:
         if not lock.try_acquire() or not folder.path.exists():  # alive, or another command was quicker
             return None
-        if folder.read_meta().host not in {None, socket.gethostname()}:
+        if folder.read_meta().host not in {None, host_name()}:
             return None  # a lock on a shared disk says nothing about another machine
         _drop_lost_code(repository, folder)
         return finish_run(repository, folder)[0]

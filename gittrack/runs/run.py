@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gittrack.errors import UsageError
 from gittrack.runs import open_runs
-from gittrack.runs.finish import Outcome
 from gittrack.runs.opening import open_run
+from gittrack.runs.outcome import Outcome
 from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
 
 if TYPE_CHECKING:

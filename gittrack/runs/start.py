@@ -4,71 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.experiments.format import Record
 from gittrack.experiments.names import ExperimentRef
-from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch, tries_but_the_last
+from gittrack.git.prune_watch import ObjectsPrunedError, tries_but_the_last
 from gittrack.git.refs import RefExistsError
-from gittrack.runs.describe import describe_code, describe_surroundings, snapshot_code
+from gittrack.runs.code_snapshot import CodeSnapshot
+from gittrack.runs.describe import describe_code, describe_surroundings
 from gittrack.runs.finish import author_of, commit_message, extend_record, merge_params, renamed, tree_of
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
-from gittrack.runs.recovery import close_dead_runs
+from gittrack.runs.outputs import collect_outputs
+from gittrack.runs.recovery import close_dead_runs, finish_run
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Mapping
 
+    from gittrack.git.prune_watch import PruneWatch
     from gittrack.git.repository import Repository
-    from gittrack.git.snapshot import EarlyStatus, Snapshot
     from gittrack.git.state import Head
     from gittrack.runs.describe import Code
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.journal import JournalWriter
+    from gittrack.runs.outcome import Outcome
 
 _logger = logging.getLogger("gittrack")
-
-
-class CodeSnapshot:
-    """A snapshot that is taken in a thread, from the first millisecond of a run.
-
-    Args:
-        repository: A repository with a work tree.
-        head: Where HEAD is.
-        early: The snapshot's first question, when it was asked already.
-
-    Attributes:
-        watch: What notices that git removed the snapshot before a ref named it; None before it began.
-    """
-
-    def __init__(self, repository: Repository, head: Head, early: EarlyStatus | None = None) -> None:
-        self.watch: PruneWatch | None = None
-        self._snapshot: Snapshot | None = None
-        self._error: Exception | None = None
-        self._thread = threading.Thread(
-            target=self._take, args=(repository, head, early), name="gittrack-code", daemon=True
-        )
-        self._thread.start()
-
-    def result(self) -> Snapshot:
-        """Wait for the snapshot and return it.
-
-        Raises:
-            Exception: Whatever kept it from being taken.
-        """
-        self._thread.join()
-        if self._snapshot is None:
-            raise self._error or GittrackError("no snapshot was taken")
-        return self._snapshot
-
-    def _take(self, repository: Repository, head: Head, early: EarlyStatus | None) -> None:
-        try:
-            self.watch = PruneWatch(repository)
-            self._snapshot = snapshot_code(repository, head, early)
-        except Exception as error:  # noqa: BLE001  raised again where the result is asked for
-            self._error = error
 
 
 class Starter:
@@ -81,7 +44,11 @@ class Starter:
         folder: The run's folder.
         journal: The run's journal, which takes the declared params and the packages.
         environ: The process's environment.
+        ending: Set once the run ends.
         resumes: The commit of the experiment that the run continues.
+
+    Attributes:
+        code: The code, once it is recorded.
     """
 
     def __init__(
@@ -92,6 +59,7 @@ class Starter:
         folder: RunFolder,
         journal: JournalWriter,
         environ: Mapping[str, str],
+        ending: threading.Event,
         *,
         resumes: str | None = None,
     ) -> None:
@@ -103,38 +71,48 @@ class Starter:
         self.environ = environ
         self.resumes = resumes
         self.code: Code | None = None
-        self._is_ending = False
+        self._ending = ending
         self._has_warned = False
         self._requirements = b""
-        self._thread = threading.Thread(target=self._work, name="gittrack-start", daemon=True)
 
-    @property
-    def watch(self) -> PruneWatch | None:
-        """What notices that git removed the code before a ref named it."""
-        return self._snapshot.watch
+    def work(self) -> None:
+        """Describe the surroundings, record the code, and close the runs of others that died; raises nothing."""
+        self._guarded(self._tell_surroundings)
+        self._guarded(self._record_code)
+        with contextlib.suppress(Exception):  # the runs of others, and their trouble
+            close_dead_runs(self.repository)
 
-    def begin(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    def record_late(self) -> None:
+        """Record the code as it is now, where it could not be recorded at the start; raises nothing."""
+        self._guarded(self._record_late)
 
-    def wait(self, *, is_ending: bool = False) -> None:
-        """Return when the code is recorded, or could not be.
+    def finish(self, outcome: Outcome) -> tuple[Record, str]:
+        """Record the run and its outcome in git, remove its folder, and return the record and its commit.
 
         Args:
-            is_ending: Whether the run ends now; one so short is not published as ``running`` first. Code that could
-                not be recorded at the start is recorded as it is now, and the record says so.
-        """
-        self._is_ending = is_ending
-        self._thread.join()
-        if is_ending and self.code is None:
-            self._guarded(self._record_late)
+            outcome: How the run ended.
 
-    def record_again(self) -> bool:
-        """Record the code as it is at the end, where git removed what was recorded at the start.
-
-        Returns:
-            Whether it had to be, and was.
+        Raises:
+            GittrackError: It could not be recorded; the folder stays.
+            OSError: The same.
         """
+        collect_outputs(self.repository, self.folder, self.journal)
+        self.journal.flush()
+        recorded = self._finish(outcome)
+        self._close_watch()
+        return recorded
+
+    def _finish(self, outcome: Outcome) -> tuple[Record, str]:
+        for _ in tries_but_the_last():
+            try:
+                return finish_run(self.repository, self.folder, outcome, self._watch)
+            except GittrackError:
+                if not self._record_again():
+                    raise
+        return finish_run(self.repository, self.folder, outcome, self._watch)
+
+    def _record_again(self) -> bool:
+        """Record the code as it is at the end, where git removed what was recorded at the start, and say whether."""
         if self.code is None or not self._has_pruned():
             return False
         first = self.code.snapshot.tree
@@ -144,17 +122,15 @@ class Starter:
             self.journal.event("problem", "git removed the code of the run's start; that of its end stands there")
         return True
 
-    def close(self) -> None:
-        """End the watch over the code."""
+    def _close_watch(self) -> None:
         watch, self._snapshot.watch = self._snapshot.watch, None
         if watch is not None:
             watch.close()
 
-    def _work(self) -> None:
-        self._guarded(self._tell_surroundings)
-        self._guarded(self._record_code)
-        with contextlib.suppress(Exception):  # the runs of others, and their trouble
-            close_dead_runs(self.repository)
+    @property
+    def _watch(self) -> PruneWatch | None:
+        """What notices that git removed the code before a ref named it."""
+        return self._snapshot.watch
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -190,9 +166,9 @@ class Starter:
         code = describe_code(self.folder.read_meta(), self.repository, snapshot)
         self.folder.write_meta(code.meta)
         self.journal.event("declared", dict(code.declared.params))
-        if not self._is_ending:
+        if not self._ending.is_set():
             self._publish(code)
-            self.close()
+            self._close_watch()
         self.code = code
 
     def _record_late(self) -> None:
@@ -201,7 +177,7 @@ class Starter:
         self.journal.event("problem", "the code is that of the run's end, for it could not be recorded at the start")
 
     def _has_pruned(self) -> bool:
-        return self.watch is not None and self.watch.has_pruned()
+        return self._watch is not None and self._watch.has_pruned()
 
     def _publish(self, code: Code) -> None:
         """Write the experiment's first commit and its ref; a name that was taken meanwhile gets a number."""
@@ -230,7 +206,7 @@ class Starter:
             except RefExistsError:
                 record = self._renamed(record, baseline)
                 continue
-            if self.watch is not None and self.watch.has_lost(commit, self.resumes or meta.baseline):
+            if self._watch is not None and self._watch.has_lost(commit, self.resumes or meta.baseline):
                 store.withdraw(self.repository, experiment, commit, self.resumes)
                 raise ObjectsPrunedError("git removed objects of the experiment while they were recorded")
             self.folder.write_tip(RecordedTip(commit, tree_of(self.repository, commit)))

@@ -106,7 +106,7 @@ class ObjectwiseStorage:
         for batch in _batches(objects, self._n_jobs):
             counter = _Counter(progress)
             self.backend.begin_receiving(batch, self._n_jobs)
-            with _published(Intake(cache, len(batch))) as intake:
+            with _published(Intake(cache)) as intake:
                 found = run_parallel(partial(self._receive_one, intake, counter), batch, self._n_jobs, counter.stop)
             absent.update(item.digest for item, is_there in zip(batch, found, strict=True) if not is_there)
         return absent

@@ -141,8 +141,8 @@ def test_two_commands_close_a_dead_run_once(repo_dir: Path) -> None:
 def test_a_kill_while_it_is_recorded_keeps_the_status(repo_dir: Path) -> None:
     """A run that had said how it ended is recorded with that, also when its process died before git had it."""
     script = BY_HAND + (
-        "import gittrack.runs.opening as opening\n"
-        "opening.finish_run = lambda *_: os._exit(9)\n"
+        "import gittrack.runs.start as start\n"
+        "start.finish_run = lambda *_: os._exit(9)\n"
         "run.end('failed', 'it diverged')"
     )
     assert run_script(repo_dir, script).returncode == 9

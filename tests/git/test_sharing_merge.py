@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,7 +41,7 @@ def edit(repository: Repository, name: str, **changes: Any) -> str:
     experiment = ExperimentRef(read_head(repository).sha or "", name)
     commit = read_ref(repository, experiment.ref) or ""
     record = store.read_record(repository, commit)
-    record = replace(record, meta=replace(record.meta, **changes))
+    record = record._replace(meta=record.meta._replace(**changes))
     return store.rewrite_meta(repository, store.Tip(experiment, commit), record.meta, "Edit")
 
 
@@ -65,10 +64,9 @@ def shared(tmp_path: Path) -> Pair:
 
 def test_merge_of_different_keys() -> None:
     """Changes of different keys come together; a removed key stays removed; lists are united in order."""
-    ours = replace(BASE, meta=replace(BASE.meta, tags={"a": 1, "b": 3}, notes=("first", "ours")))
-    theirs = replace(
-        BASE,
-        meta=replace(BASE.meta, tags={"b": 2, "c": 4}, notes=("first", "theirs"), description="best", status="failed"),
+    ours = BASE._replace(meta=BASE.meta._replace(tags={"a": 1, "b": 3}, notes=("first", "ours")))
+    theirs = BASE._replace(
+        meta=BASE.meta._replace(tags={"b": 2, "c": 4}, notes=("first", "theirs"), description="best", status="failed"),
         params={"lr": 0.1, "epochs": 3},
     )
     merged = merge_records(BASE, ours, theirs)
@@ -76,15 +74,15 @@ def test_merge_of_different_keys() -> None:
     assert merged.meta.notes == ("first", "ours", "theirs")
     assert (merged.meta.description, merged.meta.status) == ("best", "failed")
     assert merged.params == {"lr": 0.1, "epochs": 3}
-    assert merge_records(BASE, theirs, ours) == replace(
-        merged, meta=replace(merged.meta, notes=("first", "theirs", "ours"))
+    assert merge_records(BASE, theirs, ours) == merged._replace(
+        meta=merged.meta._replace(notes=("first", "theirs", "ours"))
     )
 
 
 def test_merge_of_one_key() -> None:
     """Different changes of one key are a conflict that names it; equal ones are not, NaN included."""
-    ours = replace(BASE, meta=replace(BASE.meta, tags={"a": 2, "b": 2}), params={"lr": math.nan})
-    theirs = replace(BASE, meta=replace(BASE.meta, tags={"a": 3, "b": 2}), params={"lr": float("nan")})
+    ours = BASE._replace(meta=BASE.meta._replace(tags={"a": 2, "b": 2}), params={"lr": math.nan})
+    theirs = BASE._replace(meta=BASE.meta._replace(tags={"a": 3, "b": 2}), params={"lr": float("nan")})
     with pytest.raises(MergeConflictError) as raised:
         merge_records(BASE, ours, theirs)
     assert raised.value.names == ("tags.a",)
@@ -92,8 +90,8 @@ def test_merge_of_one_key() -> None:
 
 def test_merge_of_outcomes() -> None:
     """What the run reported wins over what somebody concluded from its silence."""
-    killed = replace(BASE, meta=replace(BASE.meta, status="killed", ended=5.0, message="silent"))
-    completed = replace(BASE, meta=replace(BASE.meta, status="completed", ended=9.0))
+    killed = BASE._replace(meta=BASE.meta._replace(status="killed", ended=5.0, message="silent"))
+    completed = BASE._replace(meta=BASE.meta._replace(status="completed", ended=9.0))
     for merged in (merge_records(BASE, killed, completed), merge_records(BASE, completed, killed)):
         assert (merged.meta.status, merged.meta.ended, merged.meta.message) == ("completed", 9.0, None)
 
@@ -102,7 +100,7 @@ def test_merge_of_series() -> None:
     """Points are united and summed up anew; a step with two different values is a conflict."""
 
     def with_points(points: Series) -> Record:
-        return replace(BASE, series=render_series({"loss": points}))
+        return BASE._replace(series=render_series({"loss": points}))
 
     ours = with_points(Series([0, 1, 2], [1.0, 2.0, 3.0], [0.9, 0.5, 0.4]))
     theirs = with_points(Series([0, 1, 3], [1.0, 2.0, 4.0], [0.9, 0.5, 0.2]))

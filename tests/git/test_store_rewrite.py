@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gittrack.experiments import store
@@ -43,7 +42,7 @@ def from_the_future(repository: Repository) -> store.Tip:
 def test_a_changed_description_keeps_all_other_files(repository: Repository, git: Callable[..., str]) -> None:
     """A rewrite of the description touches no other file, known or not."""
     tip = from_the_future(repository)
-    meta = replace(RECORD.meta, landed=("a" * 40,))
+    meta = RECORD.meta._replace(landed=("a" * 40,))
     commit = store.rewrite_meta(repository, tip, meta, "landed")
     assert git("diff", "--name-only", tip.commit, commit) == ".gittrack/meta.json"
     assert store.read_record(repository, commit).meta.landed == ("a" * 40,)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SOURCES = read_sources()
 LAYERS = {
     **dict.fromkeys(("errors", "values", "config", "paths", "secrets", "yaml_text"), 1),
-    **dict.fromkeys(("scratch", "git", "artifacts"), 2),
+    **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
     **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "__main__"), 5),

@@ -30,12 +30,23 @@ NOT_EVEN = HEAVY | {"dataclasses", "inspect", "json", "logging", "pathlib", "re"
 HOOKS = ("post-commit", "post-rewrite", "pre-push", "post-merge", "post-checkout")
 # A command line that reads experiments may use click and the index, never what is slow to import.
 SHOW = HEAVY - {"click", "sqlite3"}
+# What a script waits for when it makes its first run; the run's thread may import whatever it needs.
+RUN = HEAVY | {"dataclasses", "inspect", "random", "shutil", "socket", "tempfile"}
 
 PROGRAM = """
 import sys
 before = set(sys.modules)
 {statement}
 sys.stderr.write("\\n" + " ".join(sorted(set(sys.modules) - before)))
+"""
+
+
+FIRST_RUN = """
+from gittrack.runs import code_snapshot, start_thread
+code_snapshot.CodeSnapshot._take = start_thread.StartThread._work = lambda *_: None  # its threads load the rest
+import gittrack
+run = gittrack.Run()
+run._status = "completed"  # so that nothing is recorded when the process ends
 """
 
 
@@ -78,3 +89,8 @@ def test_a_hook_with_nothing_to_do_imports_nothing_heavy(name: str, repo_dir: Pa
 def test_showing_experiments_imports_nothing_slow(repo_dir: Path) -> None:
     """The table is made from the index and from git's own bulk reads."""
     assert loaded(call("exp", "show", "--csv"), repo_dir) & SHOW == set()
+
+
+def test_the_first_run_imports_little_before_it_returns(repo_dir: Path) -> None:
+    """What only the end of a run and its threads need is loaded there, beside the training."""
+    assert loaded(FIRST_RUN, repo_dir) & RUN == set()
