@@ -154,8 +154,11 @@ class _TrailingHasher:
         self._ends: SimpleQueue[int | None] = SimpleQueue()
         self._n_hashed = 0
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = threading.Thread(target=self._work, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread is to be had: the system's limit, or the interpreter is ending
+            self._thread = None
 
     def extend(self, end: int) -> None:
         """Say how many bytes are there now."""
@@ -168,7 +171,10 @@ class _TrailingHasher:
             OSError: The file could not be mapped.
         """
         self._ends.put(None)
-        self._thread.join()
+        if self._thread is None:
+            self._work()
+        else:
+            self._thread.join()
         if self._error is not None:
             raise self._error
         return Digest(self._hasher.hexdigest())
