@@ -100,7 +100,7 @@ def _find(repository: Repository, lineages: Lineages, text: str) -> _Subject:
         return _Subject(text, digest=parse_digest(text))
     digest = _digest_here(repository, text)
     if digest is not None:
-        return _Subject(text, digest=digest)
+        return _Subject(text.removesuffix("/").removesuffix(".gittrack"), digest=digest)
     try:
         tip = resolve(repository, text)
     except ExperimentMissingError as error:

@@ -216,10 +216,11 @@ def _add_commit(
     return batch.add_commit(batch.add_tree([*others, folder]), parents, message, author or read_identity(repository))
 
 
-def _pointers(record: fmt.Record) -> dict[str, bytes]:
-    """Return the pointers that belong into the tree: of the last version of each logged artifact.
+def _pointers(record: fmt.Record) -> dict[str, bytes | None]:
+    """Return what belongs into the tree: the pointer of each logged artifact's last version, in place of its content.
 
-    A pointer that changed while a command ran is in the tree already, and newer than what the command's script logged.
+    The content is there when it was an untracked file at the start. A pointer that changed while a command ran is
+    there already, and newer than what the command's script logged.
     """
     if not record.artifacts:
         return {}
@@ -227,11 +228,12 @@ def _pointers(record: fmt.Record) -> dict[str, bytes]:
     from gittrack.experiments.artifact_files import latest_entries, pointer_to
 
     changed = {entry.path for entry in record.outputs}
-    return {
-        pointer_path(path): render_pointer(pointer_to(entry))
-        for path, entry in latest_entries(entry for entry in record.artifacts if entry.pointer).items()
-        if path not in changed
-    }
+    files: dict[str, bytes | None] = {}
+    for path, entry in latest_entries(entry for entry in record.artifacts if entry.pointer).items():
+        if path not in changed:
+            files[pointer_path(path)] = render_pointer(pointer_to(entry))
+        files[path] = None
+    return files
 
 
 def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:

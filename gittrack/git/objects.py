@@ -185,9 +185,9 @@ def read_tree(repository: Repository, oid: str) -> list[TreeEntry]:
 
 
 def tree_with_blobs(
-    repository: Repository, batch: ObjectBatch, tree: str, files: Mapping[str, bytes]
+    repository: Repository, batch: ObjectBatch, tree: str, files: Mapping[str, bytes | None]
 ) -> list[TreeEntry]:
-    """Return the entries of a tree with some files put into it, or put in place of those that are there.
+    """Return the entries of a tree with some files put into it, or put in place of those that are there, or removed.
 
     A file whose way leads through something that is no folder is left out.
 
@@ -195,16 +195,16 @@ def tree_with_blobs(
         repository: The repository.
         batch: Where the new blobs and folders are added.
         tree: The id of the tree to start from.
-        files: Contents by checked path, ``/`` between components.
+        files: Contents by checked path, ``/`` between components; None removes what is there, a folder too.
     """
     return _with_blobs(repository, batch, read_tree(repository, tree), files)
 
 
 def _with_blobs(
-    repository: Repository, batch: ObjectBatch, entries: list[TreeEntry], files: Mapping[str, bytes]
+    repository: Repository, batch: ObjectBatch, entries: list[TreeEntry], files: Mapping[str, bytes | None]
 ) -> list[TreeEntry]:
     named = {entry.name: entry for entry in entries}
-    below: dict[bytes, dict[str, bytes]] = {}
+    below: dict[bytes, dict[str, bytes | None]] = {}
     for path, data in files.items():
         first, slash, rest = path.partition("/")
         name = os.fsencode(first)
@@ -212,6 +212,8 @@ def _with_blobs(
         if slash:
             if there is None or stat.S_ISDIR(there.mode):
                 below.setdefault(name, {})[rest] = data
+        elif data is None:
+            named.pop(name, None)
         elif there is None or stat.S_ISREG(there.mode):
             named[name] = TreeEntry(name, _FILE_MODE, batch.add_blob(data))
     for name, inside in below.items():
@@ -220,7 +222,9 @@ def _with_blobs(
             continue
         old = read_tree(repository, there.oid) if there is not None else []
         new = _with_blobs(repository, batch, old, inside)
-        if new:
+        if not new:
+            named.pop(name, None)
+        elif new != old:
             named[name] = TreeEntry(name, _FOLDER_MODE, batch.add_tree(new))
     return list(named.values())
 
