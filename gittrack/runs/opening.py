@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.format import Meta, Record, Source
     from gittrack.git.state import Head
+    from gittrack.runs.artifact_log import ArtifactLog
     from gittrack.runs.context import RunContext
     from gittrack.runs.finish import Outcome
     from gittrack.runs.locks import FileLock
@@ -79,6 +80,7 @@ class OpenedRun:
         self.starter = starter
         self.first_step = first_step
         self.description: str | None = meta.description
+        self.artifacts: ArtifactLog | None = None
         self.record: Record | None = None
         self.commit: str | None = None
 
@@ -105,12 +107,14 @@ class OpenedRun:
 
     def _close(self, outcome: Outcome) -> None:
         if self.lock is None:
+            self._finish_artifacts()
             if not self.folder.path.exists():
                 _logger.warning("the run that this process joined ended first; what was logged after that is lost")
             return
         if outcome.peak_memory_bytes is None:
             outcome = outcome._replace(peak_memory_bytes=peak_memory_bytes())
         self._keep_outcome(outcome)  # at once: whatever happens to the process now, this is how the run ended
+        self._finish_artifacts()
         if self.starter is not None:
             self.starter.wait(is_ending=True)
             collect_outputs(self.starter.repository, self.folder, self.journal)
@@ -118,6 +122,10 @@ class OpenedRun:
         if self.starter is not None:
             self.record, self.commit = self._finish(self.starter, outcome)
             self.starter.close()
+
+    def _finish_artifacts(self) -> None:
+        if self.artifacts is not None:
+            self.artifacts.close()
 
     def _finish(self, starter: Starter, outcome: Outcome) -> tuple[Record, str]:
         for _ in tries_but_the_last():

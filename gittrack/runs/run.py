@@ -80,7 +80,6 @@ class Run:
         self._warned: set[str] = set()
         self._opened: OpenedRun | None = None
         self._journal: JournalWriter | None = None
-        self._artifacts: ArtifactLog | None = None
         self._context = context
         if not context.is_writer:
             self._name = name or "another-rank"
@@ -329,8 +328,8 @@ class Run:
         journal = self._journal
         if journal is None:
             return False
-        if self._artifacts is not None:
-            self._artifacts.wait()
+        if self._opened is not None and self._opened.artifacts is not None:
+            self._opened.artifacts.wait()
         journal.flush()
         return journal.problem is None
 
@@ -355,11 +354,8 @@ class Run:
         open_runs.discard(self)
         if self._opened is None or journal is None or not open_runs.is_own_process(self):
             return
-        ended = time.time()
         try:
-            if self._artifacts is not None:
-                self._artifacts.close()
-            self._opened.close(Outcome(status, message, ended))
+            self._opened.close(Outcome(status, message, time.time()))
         except Exception as error:  # noqa: BLE001  training is over, and no fault of ours may make it fail
             _logger.warning(
                 "experiment '%s' could not be recorded in git: %s; all it logged is in '%s' and the next gittrack "
@@ -387,11 +383,11 @@ class Run:
         if self._journal is None:
             self._warn_ended()
             return None
-        if self._artifacts is None:
+        if self._opened.artifacts is None:
             from gittrack.runs.artifact_log import ArtifactLog
 
-            self._artifacts = ArtifactLog(self._opened, self._context)
-        return self._artifacts
+            self._opened.artifacts = ArtifactLog(self._opened, self._context)
+        return self._opened.artifacts
 
     def _event(self, kind: str, data: Any) -> None:
         if self._journal is not None:

@@ -93,6 +93,32 @@ def test_sigterm_waits_for_what_was_logged(repo_dir: Path) -> None:
     assert (record.meta.status, [entry.size for entry in record.artifacts]) == ("killed", [64 << 20])
 
 
+ENDED = """
+import gittrack, os, pathlib
+run = gittrack.Run("x", quiet=True)
+pathlib.Path("m.pt").write_bytes(b"small")
+run.log_artifact("m.pt")
+run.flush()
+pathlib.Path("large.pt").write_bytes(bytes(1 << 30))
+run.log_artifact("large.pt")
+print("ends", flush=True)
+run.end()
+"""
+
+
+def test_a_run_that_is_killed_while_it_waits_has_ended(repo_dir: Path) -> None:
+    """What it said of its end counts; the artifact that was not kept yet is not recorded."""
+    process = start_script(repo_dir, ENDED)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ends\n"
+    time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    settle(repo_dir)
+    record = read_recorded(repo_dir, "x")
+    assert (record.meta.status, [entry.path for entry in record.artifacts]) == ("completed", ["m.pt"])
+
+
 def test_a_full_disk_is_a_problem_and_training_goes_on(tmp_path: Path) -> None:
     """Warned of once; what fitted is recorded, and nothing half copied is left."""
     with small_disk(tmp_path / "disk", "9m") as disk:

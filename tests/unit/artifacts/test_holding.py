@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gittrack.artifacts import holding as holding_module
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.copying import ContentChangedError
 from gittrack.artifacts.digest import hash_bytes
@@ -87,6 +88,25 @@ def test_a_change_that_hides_its_time_is_noticed(tmp_path: Path, holder: Holder)
 
     with pytest.raises(ContentChangedError):
         read_open(held, take)  # type: ignore[arg-type]
+
+
+def test_a_disk_that_shares_blocks_holds_against_any_change(
+    tmp_path: Path, holder: Holder, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such disk can be had here: what the system call would do is done by hand."""
+
+    def clone(source: int, target: int) -> bool:
+        os.write(target, os.pread(source, len(LARGE), 0))
+        return True
+
+    monkeypatch.setattr(holding_module, "clone_file", clone)
+    path = tmp_path / "m.pt"
+    path.write_bytes(LARGE)
+    holding = holder.hold(str(path))
+    path.write_bytes(b"y" * len(LARGE))
+    assert store_held(holding, cache, None).digest == hash_bytes(LARGE)
+    holding.close()
+    assert list((tmp_path / "held").iterdir()) == []
 
 
 def test_a_folder_is_held_file_by_file(tmp_path: Path, holder: Holder, cache: Cache) -> None:
