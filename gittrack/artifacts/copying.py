@@ -133,8 +133,11 @@ class _BesideHasher:
         self._full: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
         for _ in range(_N_BUFFERS):
             self._free.put(memoryview(bytearray(_PIECE_BYTES)))
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = threading.Thread(target=self._work, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread is to be had: the system's limit, or the interpreter is ending
+            self._thread = None
 
     def free_buffer(self) -> memoryview:
         """Wait for a buffer that has been hashed."""
@@ -142,12 +145,17 @@ class _BesideHasher:
 
     def take(self, buffer: memoryview, n_bytes: int) -> None:
         """Hash the first bytes of a buffer; it must not be changed until it is free again."""
-        self._full.put((buffer, n_bytes))
+        if self._thread is None:
+            self._hasher.update(buffer[:n_bytes])
+            self._free.put(buffer)
+        else:
+            self._full.put((buffer, n_bytes))
 
     def finish(self) -> Digest:
         """Wait for the last piece and return the digest."""
         self._full.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         return Digest(self._hasher.hexdigest())
 
     def _work(self) -> None:

@@ -129,6 +129,22 @@ class Intake:
         if self._take(source, size, on_bytes, digest) is None:
             raise WrongContentError(f"fewer than the {size:,} bytes of the object {digest[:12]} are there")
 
+    def add_open_file(self, descriptor: int) -> Digest:
+        """Copy a file that is open already, and hash the copy; whether it changes meanwhile is for the caller to see.
+
+        Args:
+            descriptor: The file, open for reading.
+
+        Raises:
+            ContentChangedError: It became shorter while it was read.
+            OSError: It cannot be read, or the disk is full.
+        """
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        digest = self._take(descriptor, os.fstat(descriptor).st_size, None)
+        if digest is None:
+            raise ContentChangedError("the file became shorter while it was read")
+        return digest
+
     def add_bytes(self, data: bytes) -> Digest:
         """Take content that is in memory."""
         digest = hash_bytes(data)

@@ -17,6 +17,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp show": ("gittrack.cli.exp.show", "Show experiments in a table, or one in full"),
         "exp list": ("gittrack.cli.exp.list", "List the names of experiments, here or on a remote"),
         "exp diff": ("gittrack.cli.exp.diff", "Show what differs between two experiments"),
+        "exp artifacts": ("gittrack.cli.exp.artifacts", "List the artifacts of an experiment"),
     },
     "use": {
         "exp apply": ("gittrack.cli.exp.apply", "Bring the files of an experiment into the workspace"),
@@ -27,6 +28,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     "artifacts": {
         "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
         "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
+        "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
     },
     "share": {
         "push": ("gittrack.cli.push", "Send experiments to a remote"),

@@ -1,8 +1,8 @@
 """Check what came from a remote before it is treated as an experiment.
 
 Whoever can push to a remote decides what lies there. What is checked: the ref names a commit, its ``.gittrack`` folder
-holds nothing but ordinary files with harmless names, and ``meta.json`` can be read. All commits are read through
-one ``git cat-file``.
+holds nothing but ordinary files with harmless names, and ``meta.json`` and what it says of artifacts can be read. All
+commits are read through one ``git cat-file``, and what only some of them have through another one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
-from gittrack.experiments.format import FOLDER, MAX_FILE_BYTES, META_FILE, parse_meta
+from gittrack.experiments.format import (
+    FOLDER,
+    LINEAGE_FILES,
+    MAX_FILE_BYTES,
+    META_FILE,
+    FormatError,
+    parse_entries,
+    parse_meta,
+)
 from gittrack.git.batch import read_many
 from gittrack.git.process import GitError
 
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from gittrack.git.batch import GitObject
     from gittrack.git.repository import Repository
 
+_LINEAGE_NAMES = frozenset(name.encode() for name in LINEAGE_FILES)
 _FILE_MODES = (b"100644", b"100755")
 _TREE_MODE = b"40000"
 # Separators, control characters, and names that a file system may take for `.`, `..` or `.git`.
@@ -77,18 +86,19 @@ def _check_together(repository: Repository, commits: Sequence[str]) -> dict[str,
     found = read_many(repository, specs, max_bytes=MAX_FILE_BYTES)
     id_bytes = repository.id_length // 2
     checked: dict[str, Checked] = {}
-    folders: dict[str, list[str]] = {}
+    inside: dict[str, list[_Entry]] = {}
     for oid in commits:
-        checked[oid], folders[oid] = _check(next(found), next(found), next(found), id_bytes)
-    for oid, problem in _check_subfolders(repository, folders, id_bytes):
+        checked[oid], inside[oid] = _check(next(found), next(found), next(found), id_bytes)
+    folders = {oid: [one.oid for one in entries if one.mode == _TREE_MODE] for oid, entries in inside.items()}
+    for oid, problem in (*_check_subfolders(repository, folders, id_bytes), *_check_lineage(repository, inside)):
         checked[oid] = Checked(problem)
     return checked
 
 
 def _check(
     commit: GitObject | None, folder: GitObject | None, meta: GitObject | None, id_bytes: int
-) -> tuple[Checked, list[str]]:
-    """Return what a commit is, and the folders inside ``.gittrack`` that are still to be looked at."""
+) -> tuple[Checked, list[_Entry]]:
+    """Return what a commit is, and what is inside ``.gittrack`` and still to be looked at."""
     if commit is None or commit.kind != "commit":
         return Checked("its ref does not name a commit that is here"), []
     if folder is None or folder.kind != "tree" or folder.data is None:
@@ -104,7 +114,25 @@ def _check(
         status = parse_meta(meta.data).status
     except GittrackError as error:
         return Checked(error.message), []
-    return Checked(None, status), [entry.oid for entry in entries if entry.mode == _TREE_MODE]
+    return Checked(None, status), entries
+
+
+def _check_lineage(repository: Repository, inside: dict[str, list[_Entry]]) -> Iterator[tuple[str, str]]:
+    """Yield the commits whose files on artifacts are damaged or name paths that must not be used, with the problem."""
+    files = [
+        (oid, entry.name.decode(), entry.oid)
+        for oid, entries in inside.items()
+        for entry in entries
+        if entry.name in _LINEAGE_NAMES and entry.mode in _FILE_MODES
+    ]
+    blobs = read_many(repository, [blob for _, _, blob in files], max_bytes=MAX_FILE_BYTES) if files else iter(())
+    for (oid, name, _), blob in zip(files, blobs, strict=True):
+        if blob is None:  # left out by a partial clone
+            continue
+        try:
+            parse_entries(blob.data or b"", name)
+        except FormatError as error:
+            yield oid, error.message
 
 
 def _check_subfolders(

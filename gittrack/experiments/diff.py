@@ -15,6 +15,8 @@ from gittrack.git.state import read_head
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gittrack.experiments.index import Index
+    from gittrack.experiments.lineage import Lineage
     from gittrack.experiments.store import Tip
     from gittrack.experiments.summaries import Summary
     from gittrack.git.repository import Repository
@@ -46,10 +48,10 @@ class Side(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One param or metric on two sides.
+    """One param, metric or artifact on two sides.
 
     Attributes:
-        kind: ``param`` or ``metric``.
+        kind: ``param``, ``metric`` or ``artifact``, whose values are digests.
         name: Its name.
         old: Its value on the first side; `MISSING` where it has none.
         new: Its value on the second side; `MISSING` where it has none.
@@ -112,6 +114,33 @@ def diff_sides(old: Side, new: Side, *, include_same: bool = False) -> list[Diff
         for name in sorted({*before, *after})
         if include_same or differs(before.get(name, MISSING), after.get(name, MISSING))
     ]
+
+
+def diff_artifacts(repository: Repository, index: Index, old: Side, new: Side) -> list[Difference]:
+    """Return which artifacts two sides have with different content, sorted by path; the values are digests.
+
+    Args:
+        repository: The repository.
+        index: Its index, which is filled on the way.
+        old: The first side.
+        new: The second side.
+    """
+    from gittrack.experiments.lineage import load_lineages
+
+    commits = [side.commit for side in (old, new) if side.commit is not None]
+    lineages = load_lineages(repository, index, commits)
+    before, after = (_digests(lineages.get(side.commit or "")) for side in (old, new))
+    return [
+        Difference("artifact", path, before.get(path, MISSING), after.get(path, MISSING))
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    ]
+
+
+def _digests(lineage: Lineage | None) -> dict[str, str]:
+    """Return the digest of each artifact of a side by its path; what it made counts more than what it used."""
+    versions = () if lineage is None else (*lineage.inputs, *lineage.outputs)
+    return {version.path: f"b3:{version.digest}" for version in versions}
 
 
 def diff_code(repository: Repository, old: Side, new: Side, *, colour: bool) -> str:

@@ -17,8 +17,9 @@ from gittrack.errors import GittrackError
 from gittrack.values import dump_json, load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from gittrack.experiments.artifact_files import ArtifactEntry
     from gittrack.values import PlainValue
 
 FORMAT_VERSION = 1
@@ -29,6 +30,10 @@ METRICS_FILE = "metrics.json"
 SERIES_FILE = "series.tsv"
 REQUIREMENTS_FILE = "requirements.txt"
 LOG_FILE = "log.txt"
+ARTIFACTS_FILE = "artifacts.json"
+INPUTS_FILE = "inputs.json"
+OUTPUTS_FILE = "outputs.json"
+LINEAGE_FILES = (ARTIFACTS_FILE, INPUTS_FILE, OUTPUTS_FILE)
 MAX_FILE_BYTES = 16 << 20  # of one metadata file; a larger one is hostile or broken
 
 Status = Literal["running", "completed", "failed", "killed", "stale"]
@@ -144,6 +149,9 @@ class Record(NamedTuple):
         series: The content of ``series.tsv``.
         requirements: The content of ``requirements.txt``.
         log: The output of the command, when one was run.
+        artifacts: What the run logged as artifacts, every version, in the order of logging.
+        inputs: The artifacts that the run said it uses.
+        outputs: Artifacts whose pointers changed while the command ran, or since the baseline.
     """
 
     meta: Meta
@@ -152,6 +160,9 @@ class Record(NamedTuple):
     series: bytes | None = None
     requirements: bytes | None = None
     log: bytes | None = None
+    artifacts: tuple[ArtifactEntry, ...] = ()
+    inputs: tuple[ArtifactEntry, ...] = ()
+    outputs: tuple[ArtifactEntry, ...] = ()
 
 
 _TIMES = ("started", "ended")
@@ -177,6 +188,8 @@ def render_files(record: Record) -> dict[str, bytes]:
     }
     optional = {SERIES_FILE: record.series, REQUIREMENTS_FILE: record.requirements, LOG_FILE: record.log}
     files.update({name: data for name, data in optional.items() if data})
+    lineage = zip(LINEAGE_FILES, (record.artifacts, record.inputs, record.outputs), strict=True)
+    files.update({name: render_entries(entries) for name, entries in lineage if entries})
     return files
 
 
@@ -199,6 +212,9 @@ def parse_files(files: Mapping[str, bytes]) -> Record:
         series=files.get(SERIES_FILE),
         requirements=files.get(REQUIREMENTS_FILE),
         log=files.get(LOG_FILE),
+        artifacts=_entries(files, ARTIFACTS_FILE),
+        inputs=_entries(files, INPUTS_FILE),
+        outputs=_entries(files, OUTPUTS_FILE),
     )
 
 
@@ -294,6 +310,34 @@ def parse_params(data: bytes) -> dict[str, Any]:
     return _load_object(data, PARAMS_FILE)
 
 
+def render_entries(entries: Sequence[ArtifactEntry]) -> bytes:
+    """Return the content of a file of `LINEAGE_FILES`."""
+    from gittrack.experiments.artifact_files import render_entry  # here: most experiments have none
+
+    return dump_json([render_entry(entry) for entry in entries]).encode()
+
+
+def parse_entries(data: bytes, file: str) -> tuple[ArtifactEntry, ...]:
+    """Return the entries that a file of `LINEAGE_FILES` holds.
+
+    Args:
+        data: Its content.
+        file: Its name, for messages.
+
+    Raises:
+        FormatError: It is damaged, or holds a path or digest that must not be trusted.
+    """
+    from gittrack.experiments.artifact_files import parse_entry
+
+    document = _load(data, file)
+    if not isinstance(document, list):
+        raise FormatError(f"{file}: not a list")
+    try:
+        return tuple(parse_entry(item) for item in document)
+    except GittrackError as error:
+        raise FormatError(f"{file}: {error.message}") from error
+
+
 def format_time(seconds: float) -> str:
     """Return UTC epoch seconds in ISO 8601 with microseconds.
 
@@ -318,17 +362,25 @@ def parse_time(text: str) -> float:
     return seconds
 
 
+def _entries(files: Mapping[str, bytes], file: str) -> tuple[ArtifactEntry, ...]:
+    return parse_entries(files[file], file) if file in files else ()
+
+
 def _load_object(data: bytes, file: str) -> dict[str, Any]:
-    """Return a JSON object, by the standard library's fast way unless special floats need ours."""
-    if len(data) > MAX_FILE_BYTES:
-        raise FormatError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MiB")
-    try:
-        document = load_json(data.decode()) if b'"$' in data else json.loads(data)
-    except (ValueError, RecursionError, GittrackError) as error:
-        raise FormatError(f"{file}: {error}") from error
+    document = _load(data, file)
     if not isinstance(document, dict):
         raise FormatError(f"{file}: not an object")
     return document
+
+
+def _load(data: bytes, file: str) -> Any:
+    """Return what JSON holds, by the standard library's fast way unless special floats need ours."""
+    if len(data) > MAX_FILE_BYTES:
+        raise FormatError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        return load_json(data.decode()) if b'"$' in data else json.loads(data)
+    except (ValueError, RecursionError, GittrackError) as error:
+        raise FormatError(f"{file}: {error}") from error
 
 
 def _read_field(key: str, value: Any) -> Any:
@@ -367,12 +419,16 @@ def _whole_or(value: Any, default: Any) -> Any:
 
 
 __all__ = [
+    "ARTIFACTS_FILE",
     "FOLDER",
     "FORMAT_VERSION",
+    "INPUTS_FILE",
+    "LINEAGE_FILES",
     "LOG_FILE",
     "MAX_FILE_BYTES",
     "META_FILE",
     "METRICS_FILE",
+    "OUTPUTS_FILE",
     "PARAMS_FILE",
     "REQUIREMENTS_FILE",
     "SERIES_FILE",
@@ -384,12 +440,14 @@ __all__ = [
     "Source",
     "Status",
     "format_time",
+    "parse_entries",
     "parse_files",
     "parse_last_values",
     "parse_meta",
     "parse_metrics",
     "parse_params",
     "parse_time",
+    "render_entries",
     "render_files",
     "render_meta",
     "render_metrics",

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.experiments.index import Index
+from gittrack.experiments.lineage import FACT
 from gittrack.experiments.names import NAMESPACE, REMOTES_NAMESPACE
 from gittrack.experiments.store import list_tips
 from gittrack.experiments.trash import discard_trash, list_trash, measure_loose_ends
@@ -63,7 +64,9 @@ def _prune_index(repository: Repository) -> int:
     tips = [tip for namespace in (NAMESPACE, REMOTES_NAMESPACE) for tip in list_tips(repository, namespace)]
     index = Index(repository)
     try:
-        n_experiments = index.prune("experiments", {tip.commit for tip in tips})
+        commits = {tip.commit for tip in tips}
+        index.prune_facts(FACT, commits)
+        n_experiments = index.prune("experiments", commits)
         return n_experiments + index.prune("baselines", {tip.experiment.baseline for tip in tips})
     finally:
         index.close()

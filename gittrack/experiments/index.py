@@ -137,6 +137,15 @@ class Index:
         if facts:
             self._try(lambda connection: _save_facts(connection, kind, facts), may_create=True)
 
+    def prune_facts(self, kind: str, keep: Collection[str]) -> int:
+        """Forget the facts of a kind but some, and return how many; 0 where the file cannot be written now.
+
+        Args:
+            kind: What sort of fact.
+            keep: The keys of those that are still of use.
+        """
+        return self._try(lambda connection: _prune_facts(connection, kind, keep), may_create=False) or 0
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
@@ -302,9 +311,28 @@ def _prune(connection: sqlite3.Connection, section: Section, keep: Collection[st
 
 def _load_facts(connection: sqlite3.Connection, kind: str, keys: Collection[str]) -> dict[str, Any]:
     query = "SELECT key, value FROM facts WHERE kind = ?"
+    if len(keys) <= _MAX_PICKED:
+        marks = ",".join("?" * len(keys))
+        rows = connection.execute(f"{query} AND key IN ({marks})", (kind, *keys))
+        return {key: json.loads(value) for key, value in rows}
     return {key: json.loads(value) for key, value in connection.execute(query, (kind,)) if key in keys}
 
 
 def _save_facts(connection: sqlite3.Connection, kind: str, facts: dict[str, Any]) -> None:
     rows = [(kind, key, json.dumps(value)) for key, value in facts.items()]
-    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
+    connection.execute("BEGIN")
+    try:
+        connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _prune_facts(connection: sqlite3.Connection, kind: str, keep: Collection[str]) -> int:
+    known = connection.execute("SELECT kind, key FROM facts WHERE kind = ?", (kind,)).fetchall()
+    useless = [row for row in known if row[1] not in keep]
+    connection.execute("BEGIN")
+    connection.executemany("DELETE FROM facts WHERE kind = ? AND key = ?", useless)
+    connection.commit()
+    return len(useless)

@@ -30,7 +30,15 @@ _MAPPINGS = ("tags", "environment", "extra")
 # What the run itself reported counts more than what others concluded from its silence.
 _FINALITY = {"running": 0, "stale": 1, "killed": 2, "failed": 3, "completed": 3}
 _RENDERED = frozenset(
-    {fmt.META_FILE, fmt.PARAMS_FILE, fmt.METRICS_FILE, fmt.SERIES_FILE, fmt.REQUIREMENTS_FILE, fmt.LOG_FILE}
+    {
+        fmt.META_FILE,
+        fmt.PARAMS_FILE,
+        fmt.METRICS_FILE,
+        fmt.SERIES_FILE,
+        fmt.REQUIREMENTS_FILE,
+        fmt.LOG_FILE,
+        *fmt.LINEAGE_FILES,
+    }
 )
 
 
@@ -70,6 +78,9 @@ def merge_records(base: fmt.Record, ours: fmt.Record, theirs: fmt.Record) -> fmt
         series=render_series(series) if series else None,
         requirements=merge.value(fmt.REQUIREMENTS_FILE, base.requirements, ours.requirements, theirs.requirements),
         log=merge.value(fmt.LOG_FILE, base.log, ours.log, theirs.log),
+        artifacts=_union(base.artifacts, ours.artifacts, theirs.artifacts),
+        inputs=_union(base.inputs, ours.inputs, theirs.inputs),
+        outputs=_union(base.outputs, ours.outputs, theirs.outputs),
     )
     merge.finish()
     return merged
@@ -112,7 +123,7 @@ def _code(tree: Sequence[objects.TreeEntry]) -> list[objects.TreeEntry]:
 
 
 def _other_files(repository: Repository, tree: Sequence[objects.TreeEntry]) -> dict[str, objects.TreeEntry]:
-    """Return what an experiment's folder holds beside the files of a record: plots, lineage."""
+    """Return what an experiment's folder holds beside the files of a record, such as plots."""
     folder = next(entry for entry in tree if entry.name == _FOLDER_NAME)
     named = {
         entry.name.decode("utf-8", "surrogateescape"): entry for entry in objects.read_tree(repository, folder.oid)

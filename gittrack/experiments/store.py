@@ -30,6 +30,7 @@ _READ_FILES = (
     fmt.SERIES_FILE,
     fmt.REQUIREMENTS_FILE,
     fmt.LOG_FILE,
+    *fmt.LINEAGE_FILES,
 )
 _MAX_SERIES_BYTES = 1 << 30
 
@@ -87,7 +88,8 @@ def write_record(
     files = {name.encode(): batch.add_blob(data) for name, data in fmt.render_files(record).items()}
     entries = [objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in files.items()]
     entries += [entry for parent in parents for entry in _unknown_files(repository, parent) if entry.name not in files]
-    commit = _add_commit(repository, batch, entries, code_tree, parents, message, author)
+    code = objects.tree_with_blobs(repository, batch, code_tree, _pointers(record))
+    commit = _add_commit(repository, batch, entries, code, parents, message, author)
     batch.write()
     return commit
 
@@ -193,7 +195,8 @@ def write_meta(repository: Repository, previous: str, meta: fmt.Meta, message: s
     described = objects.TreeEntry(fmt.META_FILE.encode(), _FILE_MODE, batch.add_blob(fmt.render_meta(meta)))
     tree = objects.read_commit(repository, previous).tree
     others = [entry for entry in _folder_entries(repository, tree) if entry.name != described.name]
-    commit = _add_commit(repository, batch, [*others, described], tree, [previous], message)
+    code = objects.read_tree(repository, tree)
+    commit = _add_commit(repository, batch, [*others, described], code, [previous], message)
     batch.write()
     return commit
 
@@ -202,15 +205,35 @@ def _add_commit(
     repository: Repository,
     batch: objects.ObjectBatch,
     files: Iterable[objects.TreeEntry],
-    code_tree: str,
+    code: Iterable[objects.TreeEntry],
     parents: Sequence[str],
     message: str,
     author: Identity | None = None,
 ) -> str:
     """Add the folder of an experiment's files, the code with it in place, and the commit."""
     folder = objects.TreeEntry(fmt.FOLDER.encode(), _FOLDER_MODE, batch.add_tree(files))
-    code = [entry for entry in objects.read_tree(repository, code_tree) if entry.name != folder.name]
-    return batch.add_commit(batch.add_tree([*code, folder]), parents, message, author or read_identity(repository))
+    others = [entry for entry in code if entry.name != folder.name]
+    return batch.add_commit(batch.add_tree([*others, folder]), parents, message, author or read_identity(repository))
+
+
+def _pointers(record: fmt.Record) -> dict[str, bytes | None]:
+    """Return what belongs into the tree: the pointer of each logged artifact's last version, in place of its content.
+
+    The content is there when it was an untracked file at the start. A pointer that changed while a command ran is
+    there already, and newer than what the command's script logged.
+    """
+    if not record.artifacts:
+        return {}
+    from gittrack.artifacts.pointer import pointer_path, render_pointer
+    from gittrack.experiments.artifact_files import latest_entries, pointer_to
+
+    changed = {entry.path for entry in record.outputs}
+    files: dict[str, bytes | None] = {}
+    for path, entry in latest_entries(entry for entry in record.artifacts if entry.pointer).items():
+        if path not in changed:
+            files[pointer_path(path)] = render_pointer(pointer_to(entry))
+        files[path] = None
+    return files
 
 
 def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:

@@ -20,7 +20,7 @@ from gittrack.errors import GittrackError
 from gittrack.git.process import GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from dulwich.object_store import DiskObjectStore
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _N_NEW_FOLDER_TRIES = 100
 _N_NEW_FILE_TRIES = 10
+_FILE_MODE = 0o100644
+_FOLDER_MODE = 0o040000
 _MAX_SECONDS_DIGITS = 18  # what fits git's own 64 bits
 
 
@@ -178,6 +180,51 @@ def read_tree(repository: Repository, oid: str) -> list[TreeEntry]:
     raw = read_object(repository, oid, "tree")
     entries = parse_tree(raw, sha_len=repository.id_length // 2)
     return [TreeEntry(name, mode, hex_id.decode()) for name, mode, hex_id in entries]
+
+
+def tree_with_blobs(
+    repository: Repository, batch: ObjectBatch, tree: str, files: Mapping[str, bytes | None]
+) -> list[TreeEntry]:
+    """Return the entries of a tree with some files put into it, or put in place of those that are there, or removed.
+
+    A file whose way leads through something that is no folder is left out.
+
+    Args:
+        repository: The repository.
+        batch: Where the new blobs and folders are added.
+        tree: The id of the tree to start from.
+        files: Contents by checked path, ``/`` between components; None removes what is there, a folder too.
+    """
+    return _with_blobs(repository, batch, read_tree(repository, tree), files)
+
+
+def _with_blobs(
+    repository: Repository, batch: ObjectBatch, entries: list[TreeEntry], files: Mapping[str, bytes | None]
+) -> list[TreeEntry]:
+    named = {entry.name: entry for entry in entries}
+    below: dict[bytes, dict[str, bytes | None]] = {}
+    for path, data in files.items():
+        first, slash, rest = path.partition("/")
+        name = os.fsencode(first)
+        there = named.get(name)
+        if slash:
+            if there is None or stat.S_ISDIR(there.mode):
+                below.setdefault(name, {})[rest] = data
+        elif data is None:
+            named.pop(name, None)
+        elif there is None or stat.S_ISREG(there.mode):
+            named[name] = TreeEntry(name, _FILE_MODE, batch.add_blob(data))
+    for name, inside in below.items():
+        there = named.get(name)
+        if there is not None and not stat.S_ISDIR(there.mode):
+            continue
+        old = read_tree(repository, there.oid) if there is not None else []
+        new = _with_blobs(repository, batch, old, inside)
+        if not new:
+            named.pop(name, None)
+        elif new != old:
+            named[name] = TreeEntry(name, _FOLDER_MODE, batch.add_tree(new))
+    return list(named.values())
 
 
 def read_path(repository: Repository, tree: str, path: str, *, max_bytes: int) -> bytes | None:

@@ -12,6 +12,7 @@ from gittrack.experiments.format import Record
 from gittrack.experiments.landed import find_landed
 from gittrack.experiments.names import NAMESPACE, ExperimentRef, check_name
 from gittrack.git.objects import read_commit, read_path
+from gittrack.git.process import GitError
 from gittrack.git.prune_watch import ObjectsPrunedError, PruneWatch, tries_but_the_last
 from gittrack.git.refs import RefChangedError
 from gittrack.git.state import read_head
@@ -26,6 +27,7 @@ from gittrack.values import dump_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gittrack.experiments.artifact_files import ArtifactEntry
     from gittrack.experiments.declared import DeclaredValues
     from gittrack.experiments.format import Meta
     from gittrack.experiments.store import Tip
@@ -171,6 +173,7 @@ def _create(repository: Repository, record: Record, tree: str, name: str | None 
     record = record._replace(meta=record.meta._replace(name=name))
     experiment = ExperimentRef(baseline, name)
     try:
+        record = record._replace(outputs=_changed_artifacts(repository, record.meta.baseline, tree))
         commit = store.write_record(
             repository,
             record,
@@ -183,6 +186,18 @@ def _create(repository: Repository, record: Record, tree: str, name: str | None 
     finally:
         claims.release_name(repository, baseline, name)
     return Captured(experiment, commit, record)
+
+
+def _changed_artifacts(repository: Repository, baseline: str | None, tree: str) -> tuple[ArtifactEntry, ...]:
+    """Return the artifacts that are not as in the baseline; none where that is not here."""
+    if baseline is None:
+        return ()
+    from gittrack.runs.pointer_changes import changed_pointers
+
+    try:
+        return changed_pointers(repository, baseline, tree)
+    except GitError:
+        return ()
 
 
 def _claim(repository: Repository, baseline: str, run_id: str, name: str | None) -> str:

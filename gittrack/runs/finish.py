@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("gittrack")
 _N_PUBLISH_TRIES = 8
+_LINEAGE = frozenset({"artifact", "input", "output"})
 KILLED_MESSAGE = "the process ended without a word"
 
 
@@ -59,7 +60,7 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
     )
     metrics: dict[str, MetricSummary] = {**told.declared_metrics, **summarise(contents.series)}
     series = render_series(contents.series) if contents.series else None
-    return Record(meta, told.params, metrics, series, told.requirements)
+    return Record(meta, told.params, metrics, series, told.requirements, **told.lineage())
 
 
 def extend_record(previous: Record, record: Record) -> Record:
@@ -88,6 +89,9 @@ def extend_record(previous: Record, record: Record) -> Record:
         series=render_series(joined) if joined else None,
         requirements=record.requirements or previous.requirements,
         log=(previous.log or b"") + (record.log or b"") or None,
+        artifacts=previous.artifacts + record.artifacts,
+        inputs=previous.inputs + tuple(entry for entry in record.inputs if entry not in previous.inputs),
+        outputs=previous.outputs + record.outputs,
     )
 
 
@@ -228,11 +232,15 @@ class _Told:
         self.outcome: Outcome | None = None
         self.declared_metrics: dict[str, MetricSummary] = {}
         self.requirements: bytes | None = None
+        self._lineage: list[tuple[str, Any]] = []
         self.last_time = max((series.times[-1] for series in contents.series.values() if series.times), default=0.0)
         declared: dict[str, PlainValue] = {}
         for event in contents.events:
             self.last_time = max(self.last_time, event.time)
-            self._add(event.kind, event.data, declared)
+            if event.kind in _LINEAGE:
+                self._lineage.append((event.kind, event.data))
+            else:
+                self._add(event.kind, event.data, declared)
         self.params = merge_params(self.params, declared)
 
     def _add(self, kind: str, data: Any, declared: dict[str, PlainValue]) -> None:
@@ -254,6 +262,14 @@ class _Told:
             self.requirements = str(data).encode()
         elif kind == "end":
             self.outcome = parse_outcome(data)
+
+    def lineage(self) -> dict[str, Any]:
+        """Return the artifacts, inputs and outputs, as arguments of a record; most runs have none."""
+        if not self._lineage:
+            return {}
+        from gittrack.runs.told_artifacts import read_lineage
+
+        return read_lineage(self._lineage)
 
 
 def single_value(value: float) -> MetricSummary:

@@ -112,11 +112,20 @@ def _import(repository: Repository, head: Head, folder: RunFolder, known: dict[s
             reason = f"imported before, as '{known[record.meta.id]}'"
             return Import(folder.path, "known", record, reason)
         if not dry_run:
-            record = _record(repository, head, record)
+            record = _record(repository, head, _with_artifacts(repository, folder, record))
             known[record.meta.id] = record.meta.name
         return Import(folder.path, "imported", record)
     finally:
         lock.release()
+
+
+def _with_artifacts(repository: Repository, folder: RunFolder, record: Record) -> Record:
+    """Bring the artifacts of a run's folder into the repository's cache."""
+    if not record.artifacts:
+        return record
+    from gittrack.runs.take_up import take_up_artifacts
+
+    return take_up_artifacts(repository, folder.path, record)
 
 
 def _is_ended(folder: RunFolder, lock: FileLock) -> bool:

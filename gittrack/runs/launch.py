@@ -19,6 +19,7 @@ from gittrack.runs.folder import RecordedTip
 from gittrack.runs.links import linked, paths_to_link
 from gittrack.runs.opening import open_run
 from gittrack.runs.outcome import Outcome
+from gittrack.runs.pointer_changes import keep_workspace_pointers, note_outputs
 from gittrack.runs.set_params import set_params
 from gittrack.values import flatten
 
@@ -146,8 +147,13 @@ class _Recording:
         self._log_undeclared(plan.overrides)
 
     def run(self, output: Output) -> Launched:
-        """Run the command to its end and record it."""
-        return self.close(self.execute(output))
+        """Run the command to its end in the workspace, and record it."""
+        ended = self.execute(output)
+        try:
+            keep_workspace_pointers(self._repository, self._opened.folder, self._opened.journal)
+        except (GittrackError, OSError) as error:
+            self._opened.journal.event("problem", f"the command's artifacts could not be recorded: {error}")
+        return self.close(ended)
 
     def execute(self, output: Output) -> Ended:
         """Run the command to its end.
@@ -188,6 +194,7 @@ class _Recording:
         try:
             snapshot = snapshot_code(self._repository, read_head(self._repository))
             folder.write_tip(RecordedTip(tip.commit, snapshot.tree))
+            note_outputs(self._repository, self._opened.journal, tip.code_tree, snapshot.tree)
             self.add_left_out(snapshot.left_out)
         except (GittrackError, OSError) as error:
             self._opened.journal.event("problem", f"the command's output files could not be recorded: {error}")

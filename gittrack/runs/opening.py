@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.format import Meta, Record, Source
     from gittrack.git.state import Head
+    from gittrack.runs.artifact_log import ArtifactLog
     from gittrack.runs.context import RunContext
     from gittrack.runs.locks import FileLock
     from gittrack.runs.outcome import Outcome
@@ -74,6 +75,7 @@ class OpenedRun:
         self.starter = starter
         self.first_step = first_step
         self.description: str | None = meta.description
+        self.artifacts: ArtifactLog | None = None
         self.record: Record | None = None
         self.commit: str | None = None
 
@@ -100,6 +102,7 @@ class OpenedRun:
 
     def _close(self, outcome: Outcome) -> None:
         if self.lock is None:
+            self._finish_artifacts()
             if not self.folder.path.exists():
                 _logger.warning("the run that this process joined ended first; what was logged after that is lost")
             return
@@ -108,10 +111,15 @@ class OpenedRun:
 
             outcome = outcome._replace(peak_memory_bytes=peak_memory_bytes())
         self._keep_outcome(outcome)  # at once: whatever happens to the process now, this is how the run ended
+        self._finish_artifacts()
         if self.starter is None:
             self.journal.flush()
         else:
             self.record, self.commit = self.starter.wait(is_ending=True).finish(outcome)
+
+    def _finish_artifacts(self) -> None:
+        if self.artifacts is not None:
+            self.artifacts.close()
 
     def _keep_outcome(self, outcome: Outcome) -> None:
         told: dict[str, PlainValue] = {key: value for key, value in outcome._asdict().items() if value is not None}

@@ -43,6 +43,7 @@ def close_dead_runs(repository: Repository) -> list[Record]:
     with contextlib.suppress(OSError):  # a repository that cannot be written now
         sweep(repository)
         sweep_scratch(repository.scratch_root)
+        sweep_scratch(repository.state_dir / "cache" / "tmp")  # artifacts that a killed run was copying
         sweep_half_made(repository.state_dir / RUNS)
         sweep_worktrees(repository)
     return closed

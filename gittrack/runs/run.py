@@ -17,11 +17,14 @@ from gittrack.runs.outcome import Outcome
 from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from gittrack.experiments.format import Record, Status
+    from gittrack.runs.artifact_log import ArtifactLog
     from gittrack.runs.context import RunContext
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.opening import OpenedRun
@@ -77,6 +80,7 @@ class Run:
         self._warned: set[str] = set()
         self._opened: OpenedRun | None = None
         self._journal: JournalWriter | None = None
+        self._context = context
         if not context.is_writer:
             self._name = name or "another-rank"
             return
@@ -255,8 +259,68 @@ class Run:
             raise InvalidValueError(f"a description must be a string, not {type(text).__name__}")
         self._event("description", text)
 
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        type: str | None = None,  # noqa: A002
+        name: str | None = None,
+        desc: str | None = None,
+        labels: Sequence[str] | None = None,
+        meta: object = None,
+        copy: bool = False,  # noqa: FBT001, FBT002
+        cache: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Log a file or folder, such as a trained model, as it is at this moment.
+
+        The call returns at once; content is copied into the cache and hashed beside the training. A pointer file
+        ``<path>.gittrack`` beside it stands for it in git. `flush` and `end` wait until everything is kept.
+
+        Args:
+            path: The file or folder.
+            type: What it is, such as ``"model"``.
+            name: What to call it: letters, digits, ``-``, ``_`` and ``/``. The path's last part without its suffix by
+                default. One that cannot be used is left out with a warning.
+            desc: One text that says what it is about.
+            labels: Words to find it by.
+            meta: Anything else: plain values.
+            copy: Whether to copy it to ``gittrack-artifacts/`` first, and log the copy; that takes its time.
+            cache: Whether to keep its content; else only its digest is recorded.
+
+        Raises:
+            InvalidValueError: An argument has a wrong type.
+            FileNotFoundError: There is nothing at the path.
+        """
+        from gittrack.runs.artifact_request import parse_request
+
+        texts = {"type": type, "name": name, "desc": desc}
+        request = parse_request(path, copy=copy, cache=cache, labels=labels, meta=meta, **texts)
+        artifacts = self._artifact_log()
+        if artifacts is not None:
+            artifacts.log(request, self._step if self._is_stepping else None)
+
+    def use_artifact(self, artifact: str | os.PathLike[str]) -> Path:
+        """Say that the run uses an artifact, and return where it is on this machine.
+
+        What is not in the work tree is restored from the cache.
+
+        Args:
+            artifact: A file or folder, its pointer, a digest ``b3:…``, ``experiment:path``, or the name under which an
+                artifact was logged.
+
+        Returns:
+            The path of the file or folder.
+
+        Raises:
+            InvalidValueError: It is neither a text nor a path.
+            GittrackError: There is no such artifact, or its content is not in the cache.
+        """
+        from gittrack.runs.used import use_artifact
+
+        step = self._step if self._is_stepping else None
+        return use_artifact(self._opened, self._context, self._artifact_log(), artifact, step)
+
     def flush(self) -> bool:
-        """Bring everything logged so far to the system, so that it survives a kill.
+        """Bring everything logged so far to the system, so that it survives a kill; waits for artifacts.
 
         Returns:
             Whether it does now; when not, the disk refuses, and the data waits in memory and is tried again.
@@ -264,6 +328,8 @@ class Run:
         journal = self._journal
         if journal is None:
             return False
+        if self._opened is not None and self._opened.artifacts is not None:
+            self._opened.artifacts.wait()
         journal.flush()
         return journal.problem is None
 
@@ -309,6 +375,19 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<gittrack.Run {self.name!r} {self._status}>"
+
+    def _artifact_log(self) -> ArtifactLog | None:
+        """Return what logs artifacts; None where nothing is recorded."""
+        if self._opened is None or not open_runs.is_own_process(self):
+            return None
+        if self._journal is None:
+            self._warn_ended()
+            return None
+        if self._opened.artifacts is None:
+            from gittrack.runs.artifact_log import ArtifactLog
+
+            self._opened.artifacts = ArtifactLog(self._opened, self._context)
+        return self._opened.artifacts
 
     def _event(self, kind: str, data: Any) -> None:
         if self._journal is not None:

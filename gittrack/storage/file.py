@@ -56,10 +56,10 @@ class FileBackend(Backend):
     @contextlib.contextmanager
     def sending(self, objects: Sequence[StoredObject], cache: Cache, n_jobs: int) -> Iterator[None]:
         """Make a place for a batch, and publish it at the end; what dead processes left is swept."""
-        del cache, n_jobs
+        del objects, cache, n_jobs
         try:
             sweep_scratch(self._cache.scratch_root)
-            self._intake = Intake(self._cache, len(objects))
+            self._intake = Intake(self._cache)
         except OSError as error:
             raise self._unwritable(error) from error
         try:

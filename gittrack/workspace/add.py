@@ -125,7 +125,7 @@ def add(
     """
     repository = workspace.repository
     sweep_scratch(repository.scratch_root)
-    previous = {path: _check_path(repository, path) for path in dict.fromkeys(paths)}
+    previous = {path: check_trackable(repository, path) for path in dict.fromkeys(paths)}
     found: dict[str, tuple[Contents, int]] = {}
     with Intake(workspace.cache) as intake:
         for path in previous:
@@ -189,8 +189,18 @@ def make_pointer(path: str, contents: Contents, details: Details, previous: Poin
     )
 
 
-def _check_path(repository: Repository, path: str) -> Pointer | None:
-    """Check that a path can be tracked, and return the pointer that is there."""
+def check_trackable(repository: Repository, path: str) -> Pointer | None:
+    """Check that a path can be tracked, and return the pointer that is there; None when there is none.
+
+    Args:
+        repository: A repository with a work tree.
+        path: Relative to its top folder, checked.
+
+    Raises:
+        TrackedByGitError: git tracks files there.
+        UsageError: It is inside of a folder that is tracked as a whole.
+        InvalidPointerError: What stands in the pointer's place is none.
+    """
     _check_not_inside(repository, path)
     tracked = repository.git.run("ls-files", "-z", "--", path).stdout
     if tracked:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.cache import ObjectMissingError
 from gittrack.artifacts.manifest import FileEntry
+from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError
 from gittrack.artifacts.stat_cache import now_ns
 from gittrack.errors import GittrackError
+from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.scratch import sweep_scratch
 from gittrack.workspace.compare import compare, read_files
+from gittrack.workspace.ignore import exclude_paths
+from gittrack.workspace.pointers import Tracked, read_workspace_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
     from gittrack.artifacts.digest import Digest
     from gittrack.artifacts.restore import Restored, Restorer
     from gittrack.workspace.compare import Compared
-    from gittrack.workspace.pointers import Tracked
     from gittrack.workspace.workspace import Workspace
 
 
@@ -98,7 +102,29 @@ def checkout(
             result.absent.append(tracked)
         except (GittrackError, OSError) as error:
             result.failed.append(Refusal(tracked.path, str(error)))
+    # A pointer that a training script made comes without an entry in `.gitignore`.
+    exclude_paths(workspace.repository, result.restored)
     return result
+
+
+def checkout_pointers(
+    workspace: Workspace, names: Iterable[str], *, on_bytes: Callable[[int], object] | None = None
+) -> CheckedOut:
+    """Restore the artifacts of some pointers of the work tree, where the cache has them; see `checkout`.
+
+    Args:
+        workspace: The workspace.
+        names: Files of the work tree, relative to its top; what is no pointer is passed over.
+        on_bytes: Called with the bytes of each piece that was written.
+    """
+    tracked = []
+    for name in names:
+        with contextlib.suppress(InvalidPathError, InvalidPointerError):
+            path = check_repository_path(name.removesuffix(SUFFIX)) if name.endswith(SUFFIX) else ""
+            pointer = read_workspace_pointer(workspace.repository, path) if path else None
+            if pointer is not None:
+                tracked.append(Tracked(path, pointer))
+    return checkout(workspace, tracked, on_bytes=on_bytes)
 
 
 def _restore(workspace: Workspace, restorer: Restorer, compared: Compared, *, force: bool) -> None:

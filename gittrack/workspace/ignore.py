@@ -1,7 +1,8 @@
-"""The entries in ``.gitignore`` by which git leaves artifacts alone."""
+"""The entries in ``.gitignore`` and ``info/exclude`` by which git leaves artifacts alone."""
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ from gittrack.git.work_tree import read_file
 from gittrack.workspace.pointers import write_text_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from gittrack.git.repository import Repository
 
 _SPECIAL = re.compile(r"([\\*?\[\]!#])")
+_ESCAPED = r"\\\1"
 
 
 def ignore_path(repository: Repository, path: str) -> bool:
@@ -31,6 +34,40 @@ def ignore_path(repository: Repository, path: str) -> bool:
     ending = "" if not text or text.endswith("\n") else "\n"
     write_text_file(repository, _file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape"))
     return True
+
+
+def exclude_paths(repository: Repository, paths: Sequence[str]) -> list[str]:
+    """Let git ignore artifacts in this clone, by lines in ``.git/info/exclude``; return those it did not ignore before.
+
+    That is for what no person asked for, such as an artifact that a training script logs: a ``.gitignore`` is a file of
+    the project, and a change of it would be a change of the code.
+
+    Args:
+        repository: A repository with a work tree.
+        paths: Artifacts, relative to the top; one that git tracks is left as it is.
+    """
+    if not paths:
+        return []
+    listed = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    env = {"GIT_LITERAL_PATHSPECS": "0"}
+    answer = repository.git.run("check-ignore", "--stdin", "-z", check=False, env=env, input=listed)
+    ignored = set(os.fsdecode(answer.stdout).split("\0"))
+    others = [path for path in paths if path not in ignored]
+    if not others:
+        return []
+    tracked = os.fsdecode(repository.git.run("ls-files", "-z", "--", *others).stdout).split("\0")[:-1]
+    new = [path for path in others if not any(name == path or name.startswith(f"{path}/") for name in tracked)]
+    if new:
+        file = repository.common_dir / "info" / "exclude"
+        file.parent.mkdir(exist_ok=True)
+        lines = "".join(f"/{_SPECIAL.sub(_ESCAPED, path)}\n" for path in new)
+        # One write to the end of the file: runs that do this at the same time do not lose each other's lines.
+        with file.open("ab+", buffering=0) as exclude:
+            size = exclude.seek(0, os.SEEK_END)
+            exclude.seek(max(0, size - 1))
+            ending = b"" if exclude.read(1) in {b"", b"\n"} else b"\n"
+            exclude.write(ending + os.fsencode(lines))
+    return new
 
 
 def stop_ignoring(repository: Repository, path: str) -> bool:
@@ -64,7 +101,7 @@ def _line(path: str) -> str:
         >>> _line("data/[a].csv")
         '/\\[a\\].csv'
     """
-    return "/" + _SPECIAL.sub(r"\\\1", path.rpartition("/")[2])
+    return "/" + _SPECIAL.sub(_ESCAPED, path.rpartition("/")[2])
 
 
 def _read(root: Path, path: str) -> str:

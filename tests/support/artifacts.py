@@ -30,7 +30,7 @@ def add_file(cache: Cache, data: bytes, path: str = "model.pt") -> Parcel:
 
 def add_folder(cache: Cache, files: Mapping[str, bytes], path: str = "data") -> Parcel:
     """Take a directory into a cache."""
-    with Intake(cache, len(files)) as intake:
+    with Intake(cache) as intake:
         entries = [FileEntry(name, intake.add_bytes(data), len(data)) for name, data in files.items()]
         digest = intake.add_bytes(render_manifest(entries))
     return Parcel(digest, "dir", sum(len(data) for data in files.values()), path)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gittrack.artifacts.pointer import SUFFIX
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.recording import current_context
 from gittrack.cli.text import sanitise
@@ -13,6 +14,8 @@ from gittrack.cli.text import sanitise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gittrack.cli.terminal import Terminal
+    from gittrack.git.repository import Repository
     from gittrack.runs.apply import Applied
 
 _VERBS = {"A": "added", "D": "removed"}
@@ -32,7 +35,7 @@ def command(*, name: str, dry_run: bool, force: bool) -> None:
 
     Every tracked file becomes what it was in the experiment; files that it did not have are removed, and files that git
     does not track stay. HEAD, the index and all branches stay as they are, so 'git diff' shows what the experiment
-    changed.
+    changed. Artifacts whose pointers change are restored where the cache has them.
 
     Nothing is lost. A workspace with uncommitted changes is recorded as an experiment first, and the command says how
     to get back to it. Files that hold something which is in no commit and no experiment yet are changed with --force
@@ -54,6 +57,24 @@ def command(*, name: str, dry_run: bool, force: bool) -> None:
         return
     for line in _lines(tip.experiment.label, applied):
         terminal.echo(line)
+    pointers = [path for path, change in applied.changes.items() if path.endswith(SUFFIX) and change.status != "D"]
+    if pointers:
+        _restore_artifacts(terminal, repository, pointers)
+
+
+def _restore_artifacts(terminal: Terminal, repository: Repository, pointers: list[str]) -> None:
+    """Restore the artifacts whose pointers changed, as far as the cache has them and nothing is lost."""
+    from gittrack.cli.artifact_parts import count_artifacts, list_some, say_not_restored
+    from gittrack.cli.byte_progress import byte_progress
+    from gittrack.workspace.checkout import checkout_pointers
+    from gittrack.workspace.workspace import Workspace
+
+    with Workspace.open(repository) as workspace, byte_progress(terminal, "restoring") as progress:
+        result = checkout_pointers(workspace, pointers, on_bytes=progress.on_bytes)
+    if result.restored:
+        terminal.echo(f"restored {count_artifacts(len(result.restored))}: {list_some(result.restored)}")
+    if say_not_restored(terminal, result):
+        terminal.note("hint: 'gittrack checkout' tries again")
 
 
 def _lines(label: str, applied: Applied) -> Iterator[str]:

@@ -23,7 +23,8 @@ gittrack exp diff brave-otter calm-owl
 gittrack exp diff brave-otter --code
 """
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
-_TITLES = {"metric": "metrics", "param": "params"}
+_TITLES = {"metric": "metrics", "param": "params", "artifact": "artifacts"}
+_SHORT_DIGEST = 15
 
 
 @documented(example=_EXAMPLE)
@@ -37,7 +38,7 @@ _TITLES = {"metric": "metrics", "param": "params"}
 def command(
     *, a: str | None, b: str | None, code: bool, include_same: bool, output_format: str | None, precision: int
 ) -> int:
-    """Show what differs between two experiments: params, metrics, and with --code the code.
+    """Show what differs between two experiments: params, metrics, artifacts, and with --code the code.
 
     A and B are experiments, or commits as git names them, whose own params and metrics are read. With A alone an
     experiment is compared with its baseline, and a commit with the newest experiment of HEAD. With neither, that
@@ -54,7 +55,7 @@ def command(
             terminal.note(f"no difference in code between {old.label} and {new.label}")
         _write_code(terminal, difference)
         return 0
-    differences = diff_sides(old, new, include_same=include_same)
+    differences = diff_sides(old, new, include_same=include_same) + _artifacts(repository, old, new)
     if output_format == "json":
         from gittrack.cli.render_data import render_json
 
@@ -83,6 +84,17 @@ def _harmless(line: str) -> str:
     return "".join(part if part.startswith("\x1b[") else sanitise(part, multiline=True) for part in _COLOUR.split(line))
 
 
+def _artifacts(repository: Repository, old: Side, new: Side) -> list[Difference]:
+    from gittrack.experiments.diff import diff_artifacts
+    from gittrack.experiments.index import Index
+
+    index = Index(repository)
+    try:
+        return diff_artifacts(repository, index, old, new)
+    finally:
+        index.close()
+
+
 def _directions(repository: Repository, differences: list[Difference]) -> dict[str, Direction]:
     from gittrack.experiments.directions import metric_directions
     from gittrack.experiments.index import Index
@@ -108,10 +120,10 @@ def _lines(
     arrow = "→" if terminal.unicode else "->"
     yield f"{sanitise(old.label)} {arrow} {terminal.style(sanitise(new.label), 'bold')}"
     if not differences:
-        yield terminal.style("no difference in params and metrics (see --code)", "dim")
+        yield terminal.style("no difference in params, metrics and artifacts (see --code)", "dim")
     for kind, title in _TITLES.items():
         changes = [
-            Change(one.name, one.old, one.new, directions.get(one.name) if kind == "metric" else None)
+            Change(one.name, _shown(one.old), _shown(one.new), directions.get(one.name) if kind == "metric" else None)
             for one in differences
             if one.kind == kind
         ]
@@ -120,6 +132,11 @@ def _lines(
             yield from render_changes(
                 title, changes, colour=terminal.colour, unicode=terminal.unicode, precision=precision
             )
+
+
+def _shown(value: object) -> object:
+    """Return a value as it is shown; of a digest its beginning."""
+    return value[:_SHORT_DIGEST] if isinstance(value, str) and value.startswith("b3:") else value
 
 
 def _document(old: Side, new: Side, differences: list[Difference]) -> dict[str, Any]:
@@ -131,6 +148,7 @@ def _document(old: Side, new: Side, differences: list[Difference]) -> dict[str, 
         "to": {"name": new.label, "commit": new.commit},
         "metrics": {},
         "params": {},
+        "artifacts": {},
     }
     for one in differences:
         sides = {"from": one.old, "to": one.new}

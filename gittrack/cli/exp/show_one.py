@@ -11,12 +11,13 @@ from gittrack.cli.render_data import render_json
 from gittrack.cli.render_pairs import Section, render_sections
 from gittrack.cli.render_plot import render_series_plot
 from gittrack.errors import UsageError
-from gittrack.experiments.format import FOLDER, Record, render_meta
+from gittrack.experiments.format import FOLDER, Record, render_entries, render_meta
 from gittrack.experiments.resolve import resolve
 from gittrack.experiments.series import parse_series, summarise
 from gittrack.experiments.store import ExperimentMissingError, read_record
 from gittrack.experiments.table import param_order
 from gittrack.runs.active import list_active
+from gittrack.runs.finish import build_record
 from gittrack.values import load_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from gittrack.cli.exp.show import ShowOptions
     from gittrack.cli.terminal import Terminal
+    from gittrack.experiments.artifact_files import ArtifactEntry
     from gittrack.experiments.format import Meta
     from gittrack.experiments.names import ExperimentRef
     from gittrack.experiments.series import Series
@@ -35,6 +37,7 @@ _PLOT_HEIGHT = 8
 _MAX_PLOT_WIDTH = 100
 _N_LEFT_OUT_SHOWN = 10
 _SHORT_ID = 7
+_SHORT_DIGEST = 12
 _STATUS_STYLES = {"completed": "green", "failed": "red", "killed": "magenta", "running": "yellow", "stale": "yellow"}
 
 
@@ -110,12 +113,17 @@ def _is_run_of(repository: Repository, run: ActiveRun, experiment: ExperimentRef
 
 
 def _with_live(experiment: _Experiment, run: ActiveRun) -> _Experiment:
-    series = {**experiment.series, **run.folder.read_journals().series}
+    contents = run.folder.read_journals()
+    series = {**experiment.series, **contents.series}
+    logged, before = build_record(run.meta, contents), experiment.record
     record = Record(
         meta=run.meta,
         params={**experiment.record.params, **run.params},
         metrics={**experiment.record.metrics, **summarise(series)},
-        requirements=experiment.record.requirements,
+        requirements=before.requirements,
+        artifacts=before.artifacts + logged.artifacts,
+        inputs=before.inputs + logged.inputs,
+        outputs=before.outputs + logged.outputs,
     )
     return experiment._replace(record=record, series=series)
 
@@ -136,6 +144,12 @@ def _sections(experiment: _Experiment, precision: int) -> Iterator[Section]:
     yield Section("environment", tuple(_environment(record)))
     yield Section("params", tuple((name, record.params[name]) for name in sorted(record.params, key=param_order)))
     yield Section("metrics", tuple(_metrics(record, precision)))
+    if record.artifacts or record.outputs:
+        from gittrack.experiments.artifact_files import latest_entries
+
+        made = (*latest_entries(record.artifacts).values(), *record.outputs)
+        yield Section("artifacts", tuple(map(_artifact, made)))
+    yield Section("inputs", tuple(map(_artifact, record.inputs)))
 
 
 def _about(meta: Meta) -> Iterator[tuple[str, object]]:
@@ -197,6 +211,13 @@ def _metrics(record: Record, precision: int) -> Iterator[tuple[str, object]]:
         yield name, text
 
 
+def _artifact(entry: ArtifactEntry) -> tuple[str, object]:
+    from gittrack.cli.byte_progress import render_size
+
+    words = [entry.type, render_size(entry.size), f"b3:{entry.digest[:_SHORT_DIGEST]}", entry.desc]
+    return entry.path + ("/" if entry.kind == "dir" else ""), "  ".join(word for word in words if word)
+
+
 def _plots(terminal: Terminal, experiment: _Experiment) -> Iterator[str]:
     drawn = {name: points for name, points in sorted(experiment.series.items()) if len(points.steps) > 1}
     for name, points in list(drawn.items())[:_N_PLOTS]:
@@ -241,6 +262,15 @@ def _document(experiment: _Experiment) -> dict[str, Any]:
         "series": {
             name: {"steps": points.steps, "times": points.times, "values": points.values}
             for name, points in sorted(experiment.series.items())
+        },
+        **{
+            name: load_json(render_entries(entries).decode())
+            for name, entries in (
+                ("artifacts", record.artifacts),
+                ("inputs", record.inputs),
+                ("outputs", record.outputs),
+            )
+            if entries
         },
     }
 
