@@ -78,7 +78,7 @@ def write_blob(repository: Repository, data: bytes) -> str:
 
 def write_tree(repository: Repository, entries: Iterable[TreeEntry]) -> str:
     """Write a tree of entries in any order; durable when this returns. Returns its id in hex."""
-    return _write(repository, b"tree", _tree_content(entries))
+    return _write(repository, b"tree", tree_content(entries))
 
 
 class ObjectBatch:
@@ -98,13 +98,13 @@ class ObjectBatch:
 
     def add_tree(self, entries: Iterable[TreeEntry]) -> str:
         """Add a tree of entries in any order and return its id in hex."""
-        return self._add(b"tree", _tree_content(entries))
+        return self._add(b"tree", tree_content(entries))
 
     def add_commit(
         self, tree: str, parents: Sequence[str], message: str, author: Identity, timestamp: float | None = None
     ) -> str:
         """Add a commit and return its id in hex; see `write_commit`."""
-        return self._add(b"commit", _commit_content(tree, parents, message, author, timestamp))
+        return self._add(b"commit", commit_content(tree, parents, message, author, timestamp))
 
     def write(self) -> None:
         """Write what was added; durable when this returns.
@@ -143,7 +143,7 @@ def write_commit(
     Returns:
         The commit's id in hex.
     """
-    return _write(repository, b"commit", _commit_content(tree, parents, message, author, timestamp))
+    return _write(repository, b"commit", commit_content(tree, parents, message, author, timestamp))
 
 
 def read_object(repository: Repository, oid: str, kind: str) -> bytes:
@@ -288,16 +288,16 @@ def object_id(object_format: ObjectFormat, kind: bytes, data: bytes) -> str:
     return hashlib.new(object_format, b"%s %d\0%s" % (kind, len(data), data), usedforsecurity=False).hexdigest()
 
 
-def _tree_content(entries: Iterable[TreeEntry]) -> bytes:
+def tree_content(entries: Iterable[TreeEntry]) -> bytes:
+    """Return the content of a tree of entries in any order."""
     from dulwich.objects import ObjectID, serialize_tree, sorted_tree_items
 
     by_name = {entry.name: (entry.mode, ObjectID(entry.oid.encode())) for entry in entries}
     return b"".join(serialize_tree(sorted_tree_items(by_name, name_order=False)))
 
 
-def _commit_content(
-    tree: str, parents: Sequence[str], message: str, author: Identity, timestamp: float | None
-) -> bytes:
+def commit_content(tree: str, parents: Sequence[str], message: str, author: Identity, timestamp: float | None) -> bytes:
+    """Return the content of a commit; see `write_commit`."""
     seconds = max(0, int(time.time() if timestamp is None else timestamp))
     who = f"{author} {seconds} +0000"
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}", ""]

@@ -117,6 +117,7 @@ def push_refs(
     *,
     leases: Mapping[str, str | None] | None = None,
     dry_run: bool = False,
+    thin: bool = True,
     access: Access = QUIET,
 ) -> Push:
     """Push refs in one connection, each for itself: one that is rejected does not hold up the others.
@@ -131,6 +132,7 @@ def push_refs(
         leases: What refs must be on the remote, by name; None for one that must not exist. Only for refs that are
             created or removed: git would force one that moves. Each costs a comparison with every ref of the push.
         dry_run: Whether to ask the remote but send nothing.
+        thin: Whether git may look for what the remote has to build upon; not where that is known and not here.
         access: How git may talk to the person.
 
     Raises:
@@ -138,7 +140,8 @@ def push_refs(
     """
     held = [f"--force-with-lease={ref}:{oid or ''}" for ref, oid in (leases or {}).items()]
     loudness = "--progress" if access.on_progress else "--no-progress"
-    arguments = [*_PUSH, loudness, *(["--dry-run"] if dry_run else []), *held, "--", remote, *refspecs]
+    options = [*(["--dry-run"] if dry_run else []), *([] if thin else ["--no-thin"])]
+    arguments = [*_PUSH, loudness, *options, *held, "--", remote, *refspecs]
     completed = _run(repository, arguments, access)
     refs = _parse_porcelain(completed.stdout.decode("utf-8", "surrogateescape"))
     was_cut = any(ref.reason.startswith("[remote failure]") for ref in refs)

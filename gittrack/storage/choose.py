@@ -85,7 +85,7 @@ def open_storage(
     """
     choice = choose_storage(repository)
     if choice.name == "git":
-        from gittrack.storage.git import GitStorage  # type: ignore[import-untyped]
+        from gittrack.storage.git import GitStorage
 
         name = require_remote(repository, read_head(repository), remote)
         storage: Storage = GitStorage(repository, name, access=access)

@@ -1,0 +1,97 @@
+"""What is known of a git remote that holds artifacts: where they are there, and which ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gittrack.artifacts.digest import Digest, is_digest
+from gittrack.git.process import GitError
+from gittrack.git.settings import read_setting
+from gittrack.git.tracking import NAMESPACE_SETTING
+from gittrack.git.transfer import list_remote_refs
+from gittrack.storage.oid_map import OidMap
+from gittrack.storage.protocol import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gittrack.git.repository import Repository
+    from gittrack.git.transfer import Access, PushedRef
+    from gittrack.storage.git_layout import Oid
+
+_NAMESPACE = "refs/gittrack/artifacts"
+
+
+class Place:
+    """A git remote that holds artifacts.
+
+    Args:
+        repository: The user's repository.
+        remote: The remote's name, or its address where the repository has no name for it.
+        access: How git may talk to the person.
+        part_bytes: How much content one push may have.
+    """
+
+    def __init__(self, repository: Repository, remote: str, access: Access, part_bytes: int) -> None:
+        self.repository = repository
+        self.remote = remote
+        self.access = access
+        self.part_bytes = part_bytes
+        self.oids = OidMap(repository.state_dir / f"oids-{repository.object_format}.sqlite")
+        prefix = read_setting(repository, NAMESPACE_SETTING)
+        self.namespace = f"{prefix}/artifacts" if prefix else _NAMESPACE
+        self._listing: dict[str, str] | None = None
+
+    def ref(self, name: str) -> str:
+        """Return the ref of an artifact, or of a part of one."""
+        return f"{self.namespace}/{name}"
+
+    def listing(self) -> dict[str, str]:
+        """Return the refs of artifacts on the remote, asked for once.
+
+        Raises:
+            StorageError: The remote cannot be reached.
+        """
+        if self._listing is None:
+            try:
+                self._listing = list_remote_refs(
+                    self.repository, self.remote, [f"{self.namespace}/*"], access=self.access
+                )
+            except GitError as error:
+                raise self.unreachable(error) from error
+        return self._listing
+
+    def forget_listing(self) -> None:
+        """Ask the remote again the next time."""
+        self._listing = None
+
+    def list_present(self) -> set[Digest]:
+        """Return the artifacts that the remote holds as a whole."""
+        names = (ref[len(self.namespace) + 1 :] for ref in self.listing())
+        return {Digest(name) for name in names if is_digest(name)}
+
+    def list_parts(self, digest: Digest) -> list[str]:
+        """Return the refs of the parts of an artifact, in order."""
+        prefix = self.ref(f"{digest}.")
+        return sorted(ref for ref in self.listing() if ref.startswith(prefix))
+
+    def note_pushed(self, commits: Mapping[str, str]) -> None:
+        """Remember what the remote holds now."""
+        if self._listing is not None:
+            self._listing.update({self.ref(name): oid for name, oid in commits.items()})
+
+    def note_sent(self, commits: Mapping[Digest, str], oids: Mapping[Digest, Oid]) -> None:
+        """Remember which git objects artifacts are, for the next directory that shares some."""
+        self.note_pushed({str(digest): oid for digest, oid in commits.items()})
+        self.oids.note(oids)
+
+    def unreachable(self, error: GitError) -> StorageError:
+        """Return the error for a transfer that failed."""
+        return StorageError(f"artifacts could not travel: {error.message}", hint=error.hint)
+
+    def refused(self, refs: Sequence[PushedRef], remarks: Sequence[str]) -> StorageError:
+        """Return the error for refs that the remote does not take."""
+        reasons = "; ".join(dict.fromkeys(ref.reason for ref in refs))
+        said = f"; it says: {' '.join(remarks)}" if remarks else ""
+        hint = f"a host that takes branches only: git config {NAMESPACE_SETTING} refs/heads/gittrack, then push again"
+        return StorageError(f"{self.remote} refused {len(refs)} artifacts: {reasons}{said}", hint=hint)
