@@ -1,4 +1,4 @@
-"""From an object of the cache to the git objects that it is, and back to their id."""
+"""Read an object of the cache in the pieces that it has in git."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.cache import corrupt
-from gittrack.git.objects import object_id
-from gittrack.storage.git_layout import BLOB_BYTES, Oid, chunk_bytes, write_object_tree
+from gittrack.storage.git_layout import BLOB_BYTES, chunk_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
-    from gittrack.git.repository import ObjectFormat
 
 
 def read_chunks(cache: Cache, digest: Digest, size: int) -> Iterator[bytes]:
@@ -45,29 +43,3 @@ def read_chunks(cache: Cache, digest: Digest, size: int) -> Iterator[bytes]:
             yield data
             if is_last:
                 return
-
-
-def object_oid(object_format: ObjectFormat, size: int, ids: Sequence[str]) -> Oid:
-    """Return what stands for an object in a tree: its only blob, or the tree of its chunks.
-
-    Args:
-        object_format: The hash of ids.
-        size: Of the object, in bytes.
-        ids: Of its blobs, in order.
-    """
-    if size <= BLOB_BYTES:
-        return Oid(ids[0], is_tree=False)
-    tree = write_object_tree(lambda kind, data: object_id(object_format, kind.encode(), data), ids)
-    return Oid(tree, is_tree=True)
-
-
-def compute_oid(cache: Cache, digest: Digest, object_format: ObjectFormat) -> Oid:
-    """Read an object and return what stands for it in a tree.
-
-    Raises:
-        ObjectMissingError: The cache does not have it.
-        ObjectCorruptError: It is damaged.
-    """
-    size = cache.path(digest).stat().st_size
-    ids = [object_id(object_format, b"blob", data) for data in read_chunks(cache, digest, size)]
-    return object_oid(object_format, size, ids)

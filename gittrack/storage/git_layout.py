@@ -2,12 +2,14 @@
 
 An artifact is the tree of a root commit. A file's content is ``object``; a directory has its ``manifest`` and
 ``objects/<2 hex>/<62 hex>``. Content of more than 64 KiB is a tree of chunks, ``<thousands>/<rest>``, for a receiver
-keeps a pack of a hundred objects as it is, and unpacks and compresses a smaller one, twenty times slower.
+keeps a pack of a hundred objects as it is, and unpacks and compresses a smaller one, twenty times slower. What lies in
+other artifacts, or in parts of this one, is not there again: ``from`` names them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING
 
 from gittrack.git.objects import TreeEntry, commit_content, tree_content
 from gittrack.git.state import Identity
@@ -15,8 +17,11 @@ from gittrack.storage.protocol import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TypeAlias
 
     from gittrack.artifacts.digest import Digest
+
+    _Folder: TypeAlias = dict[str, str | "_Folder"]
 
 BLOB_BYTES = 64 << 10  # the largest content that is one blob
 CHUNK_BYTES = 1 << 20
@@ -27,19 +32,9 @@ _BLOB_MODE, _TREE_MODE = 0o100644, 0o040000
 _AUTHOR = Identity("gittrack", "gittrack@localhost")
 FILE_PATH = "object"
 MANIFEST_PATH = "manifest"
+_NAME = re.compile(r"[0-9a-f]{64}(?:\.[0-9]{4,9})?")
 OBJECTS_PATH = "objects"
-
-
-class Oid(NamedTuple):
-    """A git object in the place of an artifact's object.
-
-    Attributes:
-        hex: Its id.
-        is_tree: Whether it is a tree of chunks.
-    """
-
-    hex: str
-    is_tree: bool
+FROM_PATH = "from"
 
 
 def chunk_bytes(size: int) -> int:
@@ -101,16 +96,16 @@ class TreeBuilder:
     """A tree that grows path by path."""
 
     def __init__(self) -> None:
-        self._root: dict[str, object] = {}
+        self._root: _Folder = {}
 
-    def add(self, path: str, oid: Oid) -> None:
-        """Put an object at a path."""
+    def add(self, path: str, oid: str) -> None:
+        """Put a blob at a path."""
         *folders, name = path.split("/")
         place = self._root
         for folder in folders:
             below = place.setdefault(folder, {})
-            if not isinstance(below, dict):  # a tree of chunks that is known as a whole
-                return
+            if isinstance(below, str):
+                raise ValueError(f"a blob stands at a folder of {path!r}")  # noqa: TRY004  the path is wrong, no type
             place = below
         place[name] = oid
 
@@ -134,17 +129,25 @@ def write_commit(add: Callable[[str, bytes], str], tree: str, digest: Digest) ->
     return add("commit", commit_content(tree, [], f"gittrack artifact {digest}", _AUTHOR, 0))
 
 
-def write_object_tree(add: Callable[[str, bytes], str], chunks: Iterable[str]) -> str:
-    """Write the tree of an object's chunks and return its id.
+def render_from(names: Iterable[str]) -> bytes:
+    """Return the content of ``from``: where else an artifact's objects are.
 
     Args:
-        add: Writes an object of a kind and returns its id.
-        chunks: The ids of its blobs, in order.
+        names: Digests of artifacts and names of parts, in the order in which they are to be fetched.
     """
-    builder = TreeBuilder()
-    for number, oid in enumerate(chunks):
-        builder.add(chunk_path("", number).lstrip("/"), Oid(oid, is_tree=False))
-    return builder.write(add)
+    return "".join(f"{name}\n" for name in names).encode()
+
+
+def parse_from(data: bytes) -> list[str]:
+    """Read the content of ``from``.
+
+    Raises:
+        StorageError: It holds something else than names.
+    """
+    names = data.decode("ascii", "replace").splitlines()
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise StorageError("an artifact names something that is none as a place of its objects")
+    return names
 
 
 def parse_listing(listing: bytes, what: str) -> dict[str, str]:
@@ -166,11 +169,11 @@ def parse_listing(listing: bytes, what: str) -> dict[str, str]:
     return blobs
 
 
-def _write_tree(folder: dict[str, object], add: Callable[[str, bytes], str]) -> str:
+def _write_tree(folder: _Folder, add: Callable[[str, bytes], str]) -> str:
     entries = []
     for name, item in folder.items():
-        if isinstance(item, dict):
+        if isinstance(item, str):
+            entries.append(TreeEntry(name.encode(), _BLOB_MODE, item))
+        else:
             entries.append(TreeEntry(name.encode(), _TREE_MODE, _write_tree(item, add)))
-        elif isinstance(item, Oid):
-            entries.append(TreeEntry(name.encode(), _TREE_MODE if item.is_tree else _BLOB_MODE, item.hex))
     return add("tree", tree_content(entries))

@@ -9,7 +9,7 @@ from gittrack.git.process import GitError
 from gittrack.git.settings import read_setting
 from gittrack.git.tracking import NAMESPACE_SETTING
 from gittrack.git.transfer import list_remote_refs
-from gittrack.storage.oid_map import OidMap
+from gittrack.storage.origins import Origins
 from gittrack.storage.protocol import StorageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from gittrack.git.repository import Repository
     from gittrack.git.transfer import Access, PushedRef
-    from gittrack.storage.git_layout import Oid
 
 _NAMESPACE = "refs/gittrack/artifacts"
 
@@ -37,7 +36,7 @@ class Place:
         self.remote = remote
         self.access = access
         self.part_bytes = part_bytes
-        self.oids = OidMap(repository.state_dir / f"oids-{repository.object_format}.sqlite")
+        self.origins = Origins(repository.state_dir / "origins.sqlite")
         prefix = read_setting(repository, NAMESPACE_SETTING)
         self.namespace = f"{prefix}/artifacts" if prefix else _NAMESPACE
         self._listing: dict[str, str] | None = None
@@ -70,20 +69,10 @@ class Place:
         names = (ref[len(self.namespace) + 1 :] for ref in self.listing())
         return {Digest(name) for name in names if is_digest(name)}
 
-    def list_parts(self, digest: Digest) -> list[str]:
-        """Return the refs of the parts of an artifact, in order."""
-        prefix = self.ref(f"{digest}.")
-        return sorted(ref for ref in self.listing() if ref.startswith(prefix))
-
     def note_pushed(self, commits: Mapping[str, str]) -> None:
         """Remember what the remote holds now."""
         if self._listing is not None:
             self._listing.update({self.ref(name): oid for name, oid in commits.items()})
-
-    def note_sent(self, commits: Mapping[Digest, str], oids: Mapping[Digest, Oid]) -> None:
-        """Remember which git objects artifacts are, for the next directory that shares some."""
-        self.note_pushed({str(digest): oid for digest, oid in commits.items()})
-        self.oids.note(oids)
 
     def unreachable(self, error: GitError) -> StorageError:
         """Return the error for a transfer that failed."""
