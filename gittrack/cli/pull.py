@@ -11,6 +11,7 @@ from gittrack.cli.share_parts import (
     close_dead,
     count,
     find_remote,
+    jobs_option,
     list_names,
     name_remote,
     open_access,
@@ -21,27 +22,81 @@ from gittrack.cli.share_parts import (
 from gittrack.experiments.sharing import pull
 
 if TYPE_CHECKING:
+    from gittrack.cli.terminal import Terminal
     from gittrack.experiments.adoption import Adoption
+    from gittrack.git.repository import Repository
+    from gittrack.git.transfer import Access
 
 
-@documented(example="gittrack pull\ngittrack pull origin brave-otter")
+@documented(
+    example="gittrack pull\ngittrack pull origin brave-otter",
+    exit_codes={1: "an error that is explained on stderr; or artifacts that are missing, each named"},
+)
 @click.argument("remote", required=False)
 @click.argument("experiments", nargs=-1, metavar="[EXP]...")
-def command(*, remote: str | None, experiments: tuple[str, ...]) -> None:
-    """Fetch experiments and merge those that others continued.
+@click.option("--no-artifacts", is_flag=True, help="Fetch experiments alone.")
+@jobs_option
+def command(*, remote: str | None, experiments: tuple[str, ...], no_artifacts: bool, n_jobs: int) -> int:
+    """Fetch experiments with their artifacts, and merge those that others continued.
 
     Without EXP all of them; without REMOTE the one that git would use. EXP is a name, or name@baseline. Nothing of
     yours is overwritten: what both sides continued is merged key by key, and where two different experiments have
     one name, the one on the remote keeps it and yours gets a second name. What is damaged stays on the remote.
+
+    Artifacts come from the storage that is set up (the remote itself unless something else is): those of the work tree,
+    which are restored as 'gittrack checkout' does it, and those of the experiments that arrive.
     """
     repository, terminal = current_repository(), current_terminal()
     remote = find_remote(repository, remote, "pull")
     close_dead(repository)
-    _, adopted = pull(repository, remote, names=experiments, access=open_access(terminal))
+    access = open_access(terminal)
+    _, adopted = pull(repository, remote, names=experiments, access=access)
     settle_arrivals(repository)
     say_refused(terminal, adopted.refused)
     say_renamed(terminal, remote, adopted.renamed)
     terminal.echo(_summary(adopted, name_remote(repository, remote)))
+    if no_artifacts:
+        return 0
+    return int(_pull_artifacts(repository, remote, adopted, terminal, access, n_jobs, is_all=not experiments))
+
+
+def _pull_artifacts(
+    repository: Repository,
+    remote: str,
+    adopted: Adoption,
+    terminal: Terminal,
+    access: Access,
+    n_jobs: int,
+    *,
+    is_all: bool,
+) -> bool:
+    """Fetch the artifacts of the work tree and of what arrived, restore the former, and say whether any are missing."""
+    from gittrack.cli.artifact_parts import count_artifacts, list_some, say_not_restored
+    from gittrack.cli.artifact_transfer import fetched_line, pull_artifacts, say_lacking
+    from gittrack.cli.byte_progress import byte_progress
+    from gittrack.experiments.store import read_tip
+    from gittrack.workspace.checkout import checkout
+    from gittrack.workspace.pointers import list_workspace_pointers
+    from gittrack.workspace.sharing import make_parcels, parcels_of_commits
+    from gittrack.workspace.workspace import Workspace
+
+    arrived = [*adopted.created, *adopted.advanced, *adopted.merged]
+    commits = [commit for experiment in arrived if (commit := read_tip(repository, experiment))]
+    tracked = list_workspace_pointers(repository).tracked if repository.work_tree and is_all else []
+    parcels = make_parcels(tracked) + parcels_of_commits(repository, commits, walk=False)
+    with Workspace.open(repository) as workspace:
+        fetched = pull_artifacts(workspace, remote, list(dict.fromkeys(parcels)), terminal, access, n_jobs=n_jobs)
+        if fetched is None:
+            return False
+        say_lacking(terminal, fetched.lacking)
+        terminal.echo(fetched_line(fetched))
+        if not tracked:
+            return bool(fetched.lacking)
+        with byte_progress(terminal, "restoring") as progress:
+            result = checkout(workspace, tracked, on_bytes=progress.on_bytes)
+    if result.restored:
+        terminal.echo(f"restored {count_artifacts(len(result.restored))}: {list_some(result.restored)}")
+    return say_not_restored(terminal, result._replace(absent=[])) or bool(fetched.lacking)
 
 
 def _summary(adopted: Adoption, place: str) -> str:

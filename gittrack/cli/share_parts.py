@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from gittrack.cli.text import sanitise
 from gittrack.git.remotes import NoRemoteError, default_remote, is_address, list_remotes, remote_url, require_remote
 from gittrack.git.state import read_head
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
 _N_NAMES_SHOWN = 5
+_N_JOBS = 4
+
+jobs_option = click.option(
+    "-j", "--jobs", "n_jobs", type=click.IntRange(1, 64), default=_N_JOBS, show_default=True, metavar="N",
+    help="How many objects travel at once, where the storage allows it.",
+)  # fmt: skip
 
 
 def find_remote(repository: Repository, asked: str | None, verb: str) -> str:

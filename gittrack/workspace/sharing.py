@@ -70,16 +70,20 @@ def make_parcels(artifacts: Iterable[Tracked]) -> list[Parcel]:
     return list(parcels.values())
 
 
-def parcels_of_commits(repository: Repository, commits: Sequence[str], known: Sequence[str] = ()) -> list[Parcel]:
+def parcels_of_commits(
+    repository: Repository, commits: Sequence[str], known: Sequence[str] = (), *, walk: bool = True
+) -> list[Parcel]:
     """Return the artifacts that belong to commits: those in their trees, and in the history that the others lack.
 
     Args:
         repository: The repository.
         commits: Their ids.
         known: Commits whose history is with the others already.
+        walk: Whether the history counts.
     """
     artifacts = list_pointers_of_commits(repository, commits)
-    artifacts += list_pointers_of_commits(repository, commits, known=known, walk=True)
+    if walk:
+        artifacts += list_pointers_of_commits(repository, commits, known=known, walk=True)
     return make_parcels(artifacts)
 
 
