@@ -185,7 +185,7 @@ def test_hostile_yaml_costs_little(name: str) -> None:
 @pytest.mark.usefixtures("_parser")
 @pytest.mark.parametrize("name", ["billion laughs", "nested merges", "deep flow", "deep block", "depth by alias"])
 def test_bomb_is_refused_quickly(name: str) -> None:
-    """Bombs by expansion or depth are refused, here or by the parser: `yaml.safe_load` takes minutes for one of them."""
+    """Bombs by expansion or depth are refused, by us or the parser: `yaml.safe_load` takes minutes for one of them."""
     started = time.process_time()
     with pytest.raises(InvalidYAMLError, match=r"nested deeper|more than 100000 nodes|maximum nesting depth"):
         parse_yaml(HOSTILE[name])
