@@ -17,7 +17,7 @@ from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_has
 from gittrack.artifacts.digest import hash_bytes, hash_mapped
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
-from gittrack.scratch import new_folder_name
+from gittrack.scratch import new_folder_name, sweep_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,7 @@ class Intake:
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
+        sweep_scratch(cache.scratch_root)
         self._folder = cache.scratch_root / new_folder_name()
         self._folder.mkdir(parents=True, mode=0o700)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -92,17 +93,28 @@ class Intake:
             ContentChangedError: It changes while it is read, again and again.
             OSError: It cannot be read, or the disk is full.
         """
+        source = os.open(name, _OPEN_SOURCE, dir_fd=folder_fd)
+        try:
+            return self.add_open_file(source, name, on_bytes)
+        finally:
+            os.close(source)
+
+    def add_open_file(self, source: int, name: str, on_bytes: Callable[[int], object] | None = None) -> Taken:
+        """Copy an open file from its start; see `add_file`.
+
+        Args:
+            source: The file, open for reading.
+            name: What people call it, for messages.
+            on_bytes: Called with the number of bytes of each piece that was copied.
+        """
         for _ in range(_N_TRIES):
-            source = os.open(name, _OPEN_SOURCE, dir_fd=folder_fd)
-            try:
-                info = os.fstat(source)
-                if not stat.S_ISREG(info.st_mode):
-                    raise NotAFileError(f"'{name}' is not a regular file")
-                digest = self._take(source, info.st_size, on_bytes)
-                if digest is not None and _is_same(info, os.fstat(source)):
-                    return Taken(digest, info)
-            finally:
-                os.close(source)
+            info = os.fstat(source)
+            if not stat.S_ISREG(info.st_mode):
+                raise NotAFileError(f"'{name}' is not a regular file")
+            os.lseek(source, 0, os.SEEK_SET)
+            digest = self._take(source, info.st_size, on_bytes)
+            if digest is not None and _is_same(info, os.fstat(source)):
+                return Taken(digest, info)
         raise ContentChangedError(f"'{name}' changes while it is read", hint="wait until nothing writes it")
 
     def add_bytes(self, data: bytes) -> Digest:
@@ -218,8 +230,7 @@ class Intake:
         if self._n_asked == _MAX_ASKED:
             self._present = set(self.cache.list_digests())
         is_listed = self._present is None or digest in self._present
-        if is_listed and self.cache.find_size(digest) == size:
-            self.cache.freshen(digest)
+        if is_listed and self.cache.find_size(digest) == size and self.cache.freshen(digest):
             return False
         self.n_new_bytes += size
         return True

@@ -15,10 +15,10 @@ from gittrack.artifacts.pointer import (
     render_pointer,
 )
 from gittrack.artifacts.restore import open_folder
+from gittrack.artifacts.walk import temporary_name
 from gittrack.git.batch import read_many
 from gittrack.git.work_tree import read_file
 from gittrack.paths import InvalidPathError, check_repository_path
-from gittrack.scratch import new_folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -161,7 +161,7 @@ def write_text_file(root: Path, path: str, data: bytes) -> None:
     folder, _, name = check_repository_path(path).rpartition("/")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open_folder(root, folder, create=True) as descriptor:
-        temporary = f".{name[:100]}.{new_folder_name()}"
+        temporary = temporary_name()
         try:
             with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=descriptor), "wb") as file:
                 file.write(data)
