@@ -81,16 +81,29 @@ class DvcEntry(NamedTuple):
     md5: str
 
 
-def parse_dvc_file(data: bytes, source: str) -> list[DvcOut]:
+class DvcFile(NamedTuple):
+    """What a file of DVC says.
+
+    Attributes:
+        outs: What can be imported.
+        problems: What is wrong with the others: they lead out of the repository, or are known by no MD5, such as what a
+            cloud keeps versions of.
+    """
+
+    outs: list[DvcOut]
+    problems: list[str]
+
+
+def parse_dvc_file(data: bytes, source: str, pipeline: bytes | None = None) -> DvcFile:
     """Read a ``.dvc`` file or a ``dvc.lock``.
 
     Args:
         data: Its content.
         source: Where it is, relative to the top of the repository.
+        pipeline: Of a ``dvc.lock``, the ``dvc.yaml`` beside it, which says in which folder a stage works.
 
     Raises:
-        InvalidDvcFileError: It is no such file, leads out of the repository, or has content that is not known by its
-            MD5, such as that of a cloud's versions.
+        InvalidDvcFileError: It is no such file.
     """
     try:
         fields = parse_yaml(data, max_bytes=MAX_FILE_BYTES)
@@ -100,10 +113,14 @@ def parse_dvc_file(data: bytes, source: str) -> list[DvcOut]:
         raise InvalidDvcFileError(f"'{source}' is no file of DVC")
     folder = posixpath.dirname(source)
     if posixpath.basename(source) != LOCK_NAME:
-        return [_parse_out(out, source, posixpath.join(folder, _wdir(fields))) for out in _list(fields, "outs", source)]
-    stages = fields.get("stages")
-    found = [stage for stage in stages.values() if isinstance(stage, dict)] if isinstance(stages, dict) else []
-    return [_parse_out(out, source, folder) for stage in found for out in _list(stage, "outs", source)]
+        return _parse_outs([(out, _wdir(fields)) for out in _list(fields, "outs")], source, folder)
+    wdirs = _read_wdirs(pipeline)
+    named = [
+        (out, wdirs.get(name.partition("@")[0], "."))  # `name@key` is one of the stages that `foreach` makes
+        for name, stage in _stages(fields).items()
+        for out in _list(stage, "outs")
+    ]
+    return _parse_outs(named, source, folder)
 
 
 def parse_dvc_list(data: bytes) -> list[DvcEntry]:
@@ -194,14 +211,47 @@ def _wdir(fields: Mapping[str, Any]) -> str:
     return wdir if isinstance(wdir, str) else "."
 
 
-def _list(fields: Mapping[str, Any], key: str, source: str) -> list[Any]:
-    found = fields.get(key) or []
-    if not isinstance(found, list):
-        raise InvalidDvcFileError(f"'{source}' has no list of {key}")
-    return found
+def _stages(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    stages = fields.get("stages")
+    found = stages.items() if isinstance(stages, dict) else ()
+    return {name: stage for name, stage in found if isinstance(stage, dict)}
+
+
+def _read_wdirs(pipeline: bytes | None) -> dict[str, str]:
+    """Return the folders in which the stages of a pipeline work, by the stages' names."""
+    try:
+        fields = parse_yaml(pipeline or b"", max_bytes=MAX_FILE_BYTES)
+    except InvalidYAMLError:
+        return {}
+    stages = _stages(fields) if isinstance(fields, dict) else {}
+    return {name: _wdir(_made_stage(stage)) for name, stage in stages.items()}
+
+
+def _made_stage(stage: dict[str, Any]) -> dict[str, Any]:
+    """Return what a stage is; what `foreach` makes says it in `do`."""
+    made = stage.get("do")
+    return made if isinstance(made, dict) else stage
+
+
+def _list(fields: Mapping[str, Any], key: str) -> list[Any]:
+    found = fields.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _parse_outs(outs: Iterable[tuple[object, str]], source: str, folder: str) -> DvcFile:
+    """Read outputs, each with the folder that its path is relative to."""
+    result = DvcFile([], [])
+    for out, wdir in outs:
+        try:
+            result.outs.append(_parse_out(out, source, posixpath.join(folder, wdir)))
+        except InvalidDvcFileError as error:
+            result.problems.append(error.message)
+    return result
 
 
 def _parse_out(out: object, source: str, folder: str) -> DvcOut:
+    if "${" in folder:
+        raise InvalidDvcFileError(f"'{source}' has a stage that works in the computed folder '{folder[:200]}'")
     if not isinstance(out, dict) or not isinstance(out.get("path"), str):
         raise InvalidDvcFileError(f"'{source}' has an output without a path")
     written = out["path"]

@@ -14,13 +14,14 @@ from gittrack.artifacts.restore import InTheWayError, open_folder, opened
 from gittrack.artifacts.walk import walk_files
 from gittrack.errors import GittrackError
 from gittrack.git.work_tree import read_file
-from gittrack.workspace.add import Details, check_addable, make_pointer
+from gittrack.workspace.add import Details, TrackedByGitError, check_addable, make_pointer
 from gittrack.workspace.contents import Contents
 from gittrack.workspace.dvc_files import (
     LOCK_NAME,
     MAX_FILE_BYTES,
     SUFFIX,
     DvcEntry,
+    DvcFile,
     InvalidDvcFileError,
     hash_dvc,
     parse_dvc_file,
@@ -120,13 +121,14 @@ def _read_outs(repository: Repository, paths: Sequence[str], result: Imported) -
     root = repository.require_work_tree()
     seen: set[str] = set()
     for source in _list_sources(repository):
+        pipeline = read_file(root, source.removesuffix(LOCK_NAME) + "dvc.yaml", MAX_FILE_BYTES)
         try:
-            outs = parse_dvc_file(read_file(root, source, MAX_FILE_BYTES) or b"", source)
+            found = parse_dvc_file(read_file(root, source, MAX_FILE_BYTES) or b"", source, pipeline)
         except InvalidDvcFileError as error:
-            if _is_meant(paths, source):
-                result.failed.append(NotImported(source, error.message))
-            continue
-        for out in outs:
+            found = DvcFile([], [error.message])
+        if _is_meant(paths, source):
+            result.failed.extend(NotImported(source, problem) for problem in found.problems)
+        for out in found.outs:
             if out.path not in seen and (_is_meant(paths, source) or _is_meant(paths, out.path)):
                 seen.add(out.path)
                 yield out
@@ -153,6 +155,9 @@ def _take(taker: _Taker, out: DvcOut, result: Imported) -> Contents | None:
             result.already.append(out.path)
             return None
         return taker.take_folder(out) if out.is_dir else taker.take_file(out)
+    except TrackedByGitError as error:
+        if not out.source.endswith(LOCK_NAME):  # where it stands for a metric or plot that is not DVC's to keep
+            result.failed.append(NotImported(out.path, error.message))
     except _AbsentError as error:
         result.absent.append(NotImported(out.path, str(error)))
     except GittrackError as error:
