@@ -43,11 +43,12 @@ def sweep_scratch(root: Path) -> int:
         root: The folder they were made in.
     """
     n_removed = 0
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(root):
-            if is_abandoned(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
-                n_removed += 1
+    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # its owner finished, or another process sweeps too
+                if is_abandoned(entry):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                    n_removed += 1
     return n_removed
 
 

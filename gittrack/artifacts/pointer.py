@@ -164,7 +164,7 @@ def parse_pointer(data: bytes) -> Pointer:
 
 def _parse_fields(fields: dict[str, Any]) -> Pointer:
     kind = fields.get("kind")
-    if kind not in {"file", "dir"}:
+    if kind not in ("file", "dir"):  # no set: the value may be a list
         raise InvalidPointerError(f"a bad pointer: its kind is {kind!r:.100}, not 'file' or 'dir'")
     path = fields.get("path")
     labels = fields.get("labels") or []
