@@ -41,11 +41,12 @@ def sweep_scratch(root: Path) -> int:
         root: The folder they were made in.
     """
     n_removed = 0
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(root):
-            if is_abandoned(entry):
-                _remove_tree(entry.path)
-                n_removed += 1
+    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # its owner finished, or another process sweeps too
+                if is_abandoned(entry):
+                    _remove_tree(entry.path)
+                    n_removed += 1
     return n_removed
 
 
@@ -56,11 +57,21 @@ def new_folder_name() -> str:
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether the process that named a folder by `new_folder_name` is gone."""
-    host, _, rest = entry.name.partition("~")
+    return is_abandoned_name(entry.name, entry.stat(follow_symlinks=False).st_mtime)
+
+
+def is_abandoned_name(name: str, mtime_s: float) -> bool:
+    """Return whether the process that made a name by `new_folder_name` is gone.
+
+    Args:
+        name: The name.
+        mtime_s: When what has it was last changed, UTC seconds, for where the process cannot be asked for.
+    """
+    host, _, rest = name.partition("~")
     pid = rest.partition("~")[0]
     if host == host_name() and pid.isdigit():
         return not is_alive(int(pid))
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_AGE_S
+    return time.time() - mtime_s > _FOREIGN_AGE_S
 
 
 def is_alive(pid: int) -> bool:

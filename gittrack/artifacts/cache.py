@@ -95,8 +95,8 @@ class Cache:
             ObjectCorruptError: Its content is another, or larger than allowed.
         """
         descriptor = self.open(digest)
-        with os.fdopen(descriptor, "rb") as file:
-            data = file.read(max_bytes + 1)
+        with os.fdopen(descriptor, "rb") as file:  # as much memory as there are bytes, not as many as are allowed
+            data = file.read(min(os.fstat(descriptor).st_size, max_bytes) + 1)
         if len(data) > max_bytes:
             raise ObjectCorruptError(f"the object {digest[:12]} is larger than {max_bytes:,} bytes")
         if hash_bytes(data) != digest:
@@ -129,12 +129,20 @@ class Cache:
         """Remove an object; does nothing when it is not here."""
         self.path(digest).unlink(missing_ok=True)
 
-    def freshen(self, digest: Digest) -> None:
-        """Let an object count as just added, for `gc` keeps what is new."""
+    def freshen(self, digest: Digest) -> bool:
+        """Let an object count as just added, for `gc` keeps what is new; return whether it is there.
+
+        It must be asked, for `gc` may take an old object away just before it is found to be here already.
+        """
         path = self.path(digest)
-        with contextlib.suppress(OSError):  # in a shared cache it may be another person's; then it is theirs to keep
+        try:
             if time.time() - path.stat().st_mtime > _FRESHEN_AFTER_S:
                 os.utime(path)
+        except FileNotFoundError:
+            return False
+        except OSError:  # in a shared cache it may be another person's; then it is theirs to keep
+            return True
+        return True
 
 
 def corrupt(digest: Digest) -> ObjectCorruptError:

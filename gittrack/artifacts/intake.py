@@ -98,17 +98,28 @@ class Intake:
             ContentChangedError: It changes while it is read, again and again.
             OSError: It cannot be read, or the disk is full.
         """
+        source = os.open(name, _OPEN_SOURCE, dir_fd=folder_fd)
+        try:
+            return self.add_open_file(source, name, on_bytes)
+        finally:
+            os.close(source)
+
+    def add_open_file(self, source: int, name: str, on_bytes: Callable[[int], object] | None = None) -> Taken:
+        """Copy an open file from its start; see `add_file`.
+
+        Args:
+            source: The file, open for reading.
+            name: What people call it, for messages.
+            on_bytes: Called with the number of bytes of each piece that was copied.
+        """
         for _ in range(_N_TRIES):
-            source = os.open(name, _OPEN_SOURCE, dir_fd=folder_fd)
-            try:
-                info = os.fstat(source)
-                if not stat.S_ISREG(info.st_mode):
-                    raise NotAFileError(f"'{name}' is not a regular file")
-                digest = self._take(source, info.st_size, on_bytes)
-                if digest is not None and _is_same(info, os.fstat(source)):
-                    return Taken(digest, info)
-            finally:
-                os.close(source)
+            info = os.fstat(source)
+            if not stat.S_ISREG(info.st_mode):
+                raise NotAFileError(f"'{name}' is not a regular file")
+            os.lseek(source, 0, os.SEEK_SET)
+            digest = self._take(source, info.st_size, on_bytes)
+            if digest is not None and _is_same(info, os.fstat(source)):
+                return Taken(digest, info)
         raise ContentChangedError(f"'{name}' changes while it is read", hint="wait until nothing writes it")
 
     def add_object(
@@ -129,7 +140,7 @@ class Intake:
         if self._take(source, size, on_bytes, digest) is None:
             raise WrongContentError(f"fewer than the {size:,} bytes of the object {digest[:12]} are there")
 
-    def add_open_file(self, descriptor: int) -> Digest:
+    def add_as_it_is(self, descriptor: int) -> Digest:
         """Copy a file that is open already, and hash the copy; whether it changes meanwhile is for the caller to see.
 
         Args:
@@ -267,8 +278,7 @@ class Intake:
         if self._n_asked == _MAX_ASKED:
             self._present = set(self.cache.list_digests())
         is_listed = self._present is None or digest in self._present
-        if is_listed and self.cache.find_size(digest) == size:
-            self.cache.freshen(digest)
+        if is_listed and self.cache.find_size(digest) == size and self.cache.freshen(digest):
             return False
         self.n_new_bytes += size
         return True

@@ -85,11 +85,9 @@ def parse_manifest(data: bytes) -> list[FileEntry]:
     """
     if len(data) > MAX_MANIFEST_BYTES:
         raise InvalidManifestError(f"a manifest of {len(data):,} bytes is too large")
-    files = []
-    for number, line in enumerate(data.splitlines(keepends=True), 1):
-        if number > MAX_FILES:
-            raise InvalidManifestError(f"a manifest of more than {MAX_FILES:,} files is too large")
-        files.append(_parse_line(line, number))
+    if data.count(b"\n") > MAX_FILES:  # counted before a list of lines could fill the memory
+        raise InvalidManifestError(f"a manifest of more than {MAX_FILES:,} files is too large")
+    files = [_parse_line(line, number) for number, line in enumerate(data.splitlines(keepends=True), 1)]
     if any(above.path >= below.path for above, below in itertools.pairwise(files)):
         raise InvalidManifestError("the files of a manifest must be sorted and each be there once")
     check_files(files)

@@ -50,6 +50,7 @@ class Pointer(NamedTuple):
         digest: Of the file's content, or of the directory's manifest.
         size: In bytes, all files of a directory together.
         files: How many files a directory has; 1 for a file.
+        executable: Whether a file may be run; of a directory's files its manifest says it.
         type: What it is, such as ``model`` or ``dataset``.
         name: What people call it.
         desc: One text that says what it is about.
@@ -64,6 +65,7 @@ class Pointer(NamedTuple):
     digest: Digest
     size: int
     files: int = 1
+    executable: bool = False
     type: str | None = None
     name: str | None = None
     desc: str | None = None
@@ -110,6 +112,7 @@ def render_pointer(pointer: Pointer) -> bytes:
         "gittrack": VERSION,
         **pointer._asdict(),
         "digest": render_digest(pointer.digest),
+        "executable": pointer.executable or None,
         "labels": list(pointer.labels) or None,
     }
     del fields["extra"]
@@ -161,12 +164,15 @@ def parse_pointer(data: bytes) -> Pointer:
 
 def _parse_fields(fields: dict[str, Any]) -> Pointer:
     kind = fields.get("kind")
-    if kind not in {"file", "dir"}:
+    if kind not in ("file", "dir"):  # no set: the value may be a list
         raise InvalidPointerError(f"a bad pointer: its kind is {kind!r:.100}, not 'file' or 'dir'")
     path = fields.get("path")
     labels = fields.get("labels") or []
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InvalidPointerError(f"a bad pointer: its labels are {labels!r:.100}")
+    executable = fields.get("executable", False)
+    if not isinstance(executable, bool):
+        raise InvalidPointerError(f"a bad pointer: its executable is {executable!r:.100}, not true or false")
     for key in _TEXTS:
         if not isinstance(fields.get(key), (str, type(None))):
             raise InvalidPointerError(f"a bad pointer: its {key} is {fields[key]!r:.100}, not a text")
@@ -176,6 +182,7 @@ def _parse_fields(fields: dict[str, Any]) -> Pointer:
         digest=parse_digest(fields.get("digest")),
         size=_parse_number("size", fields.get("size")),
         files=_parse_number("files", fields.get("files", 1)),
+        executable=executable,
         labels=tuple(labels),
         meta=fields.get("meta"),
         extra={key: value for key, value in fields.items() if key not in _KNOWN},

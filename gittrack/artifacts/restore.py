@@ -12,15 +12,16 @@ import errno
 import os
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gittrack.artifacts.cache import ObjectMissingError, corrupt
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed
 from gittrack.artifacts.digest import hash_mapped
-from gittrack.artifacts.walk import FOLDER_FLAGS
+from gittrack.artifacts.walk import FOLDER_FLAGS, is_leftover, temporary_name
 from gittrack.errors import GittrackError
 from gittrack.paths import check_repository_path
-from gittrack.scratch import new_folder_name, scratch_folder
+from gittrack.scratch import is_abandoned_name, scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,11 +49,67 @@ class Restored(NamedTuple):
         path: Relative to the root.
         digest: Of its content.
         info: What it is now; None for a link.
+        placed_ns: When nobody else could have changed it yet: just before it came into place, UTC nanoseconds.
     """
 
     path: str
     digest: Digest
     info: os.stat_result | None
+    placed_ns: int = 0
+
+
+class Placed(NamedTuple):
+    """A file that came into place.
+
+    Attributes:
+        info: What it is now; None for a link.
+        moment_ns: When it did, UTC nanoseconds.
+    """
+
+    info: os.stat_result | None
+    moment_ns: int
+
+
+class Staging:
+    """Where files are written before they come into place: a folder that nobody else uses.
+
+    Args:
+        folder: The folder, on the same disk as the work tree; elsewhere files are written beside their place.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._swept: set[tuple[int, int]] = set()
+
+    @contextlib.contextmanager
+    def beside(self, target: int) -> Iterator[int]:
+        """Give an empty folder to write in, on the disk of the target: in the staging folder, or in the target."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep(target)
+        if self._folder.stat().st_dev == os.fstat(target).st_dev:
+            with scratch_folder(self._folder) as folder, opened(os.open(folder, FOLDER_FLAGS)) as descriptor:
+                yield descriptor
+            return
+        name = temporary_name()
+        os.mkdir(name, 0o700, dir_fd=target)
+        try:
+            with opened(os.open(name, FOLDER_FLAGS, dir_fd=target)) as descriptor:
+                yield descriptor
+        finally:
+            remove_tree(name, target)
+
+    def _sweep(self, target: int) -> None:
+        """Remove what a killed process left in a folder; each is looked at once, for it may have many files."""
+        place = os.fstat(target)
+        if (place.st_dev, place.st_ino) in self._swept:
+            return
+        self._swept.add((place.st_dev, place.st_ino))
+        for name in os.listdir(target):
+            if is_leftover(name):
+                with contextlib.suppress(FileNotFoundError):
+                    mtime_s = os.stat(name, dir_fd=target, follow_symlinks=False).st_mtime
+                    if is_abandoned_name(name.partition("-")[2], mtime_s):
+                        remove_tree(name, target)
 
 
 class Restorer:
@@ -77,7 +134,7 @@ class Restorer:
     ) -> None:
         self.cache = cache
         self.root = root
-        self._staging = staging
+        self._staging = Staging(staging)
         self._links = tuple(links)
         self._on_bytes = on_bytes
         self._can_clone = "reflink" in links  # until the disk says no
@@ -101,7 +158,8 @@ class Restorer:
         def fill(folder_fd: int) -> bool:
             return self._write(folder_fd, digest, is_executable=is_executable) is not None
 
-        return Restored(path, digest, put_file(self.root, self._staging, path, fill))
+        placed = put_file(self.root, self._staging, path, fill)
+        return Restored(path, digest, placed.info, placed.moment_ns)
 
     def write_new_folder(self, path: str, files: Sequence[FileEntry]) -> list[Restored]:
         """Write a folder that does not exist, all of it or nothing.
@@ -119,20 +177,18 @@ class Restorer:
         """
         check_repository_path(path)
         above, _, name = path.rpartition("/")
-        with open_folder(self.root, above, create=True) as target, _staging_beside(self._staging, target) as staging:
+        with open_folder(self.root, above, create=True) as target, self._staging.beside(target) as staging:
             os.mkdir("new", dir_fd=staging)
-            new = os.open("new", FOLDER_FLAGS, dir_fd=staging)
-            try:
+            with opened(os.open("new", FOLDER_FLAGS, dir_fd=staging)) as new:
                 restored = self._write_files(new, files)
-            finally:
-                os.close(new)
+            placed_ns = time.time_ns()
             try:
                 os.rename("new", name, src_dir_fd=staging, dst_dir_fd=target)
             except OSError as error:
                 if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ELOOP}:
                     raise InTheWayError(f"something stands at '{path}'", hint="move it away") from error
                 raise
-        return [Restored(f"{path}/{entry.path}", entry.digest, entry.info) for entry in restored]
+        return [entry._replace(path=f"{path}/{entry.path}", placed_ns=placed_ns) for entry in restored]
 
     def remove_file(self, path: str) -> None:
         """Remove a file, and the folders that it leaves empty.
@@ -151,6 +207,37 @@ class Restorer:
                 os.unlink(name, dir_fd=target)
         except FileNotFoundError:
             return
+        self.remove_empty_folder(folder)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or folder with all that is in it, at once, and the folders that it leaves empty.
+
+        Args:
+            path: Relative to the root; does nothing when it is not there.
+
+        Raises:
+            InvalidPathError: The path is not one inside the root.
+            InTheWayError: A link stands on the way to it.
+            OSError: It cannot be removed.
+        """
+        check_repository_path(path)
+        folder, _, name = path.rpartition("/")
+        with contextlib.suppress(FileNotFoundError):
+            with open_folder(self.root, folder) as target, self._staging.beside(target) as staging:
+                os.rename(name, "old", src_dir_fd=target, dst_dir_fd=staging)
+                remove_tree("old", staging)
+            self.remove_empty_folder(folder)
+
+    def remove_empty_folder(self, folder: str) -> None:
+        """Remove a folder if it is empty, and so on upwards, but never the root.
+
+        Args:
+            folder: Relative to the root; empty for the root, which stays.
+
+        Raises:
+            InTheWayError: A link stands on the way to it.
+            FileNotFoundError: It is not there.
+        """
         while folder:
             above, _, name = folder.rpartition("/")
             with open_folder(self.root, above) as target:
@@ -180,7 +267,9 @@ class Restorer:
         self, folder: int, digest: Digest, name: str = "new", *, is_executable: bool = False
     ) -> os.stat_result | None:
         """Write an object into an open folder, by the first way that works; None when it is a link."""
-        for link in self._links:
+        for link in (*self._links, "copy") if is_executable else self._links:
+            if is_executable and link in {"hardlink", "symlink"}:
+                continue  # an object cannot be run, and who shares its bytes shares its mode
             if link == "symlink":
                 self._check(digest)
                 os.symlink(self.cache.path(digest), name, dir_fd=folder)
@@ -242,17 +331,14 @@ class Restorer:
             raise corrupt(digest)
 
 
-def put_file(root: Path, staging: Path, path: str, fill: Callable[[int], bool]) -> os.stat_result | None:
+def put_file(root: Path, staging: Staging, path: str, fill: Callable[[int], bool]) -> Placed:
     """Write a file elsewhere and bring it into place whole, in place of the one that is there.
 
     Args:
         root: The top folder; nothing outside is written.
-        staging: A folder that nobody else uses, on the same disk, where the file is written first.
+        staging: Where the file is written first.
         path: Relative to the root.
         fill: Makes a file ``new`` in the open folder that it gets; returns whether it is a regular file.
-
-    Returns:
-        What the file is now; None for a link.
 
     Raises:
         InvalidPathError: The path is not one inside the root.
@@ -261,14 +347,15 @@ def put_file(root: Path, staging: Path, path: str, fill: Callable[[int], bool]) 
     """
     check_repository_path(path)
     folder, _, name = path.rpartition("/")
-    with open_folder(root, folder, create=True) as target, _staging_beside(staging, target) as beside:
+    with open_folder(root, folder, create=True) as target, staging.beside(target) as beside:
         is_file = fill(beside)
+        moment_ns = time.time_ns()
         try:
             os.rename("new", name, src_dir_fd=beside, dst_dir_fd=target)
         except (IsADirectoryError, NotADirectoryError) as error:
             raise InTheWayError(f"a folder stands at '{path}'", hint="move it away") from error
         # Asked for now, because the rename changed its times.
-        return os.stat(name, dir_fd=target, follow_symlinks=False) if is_file else None
+        return Placed(os.stat(name, dir_fd=target, follow_symlinks=False) if is_file else None, moment_ns)
 
 
 def put_bytes(root: Path, staging: Path, path: str, data: bytes) -> None:
@@ -292,7 +379,7 @@ def put_bytes(root: Path, staging: Path, path: str, data: bytes) -> None:
             os.fsync(file.fileno())
         return True
 
-    put_file(root, staging, path, fill)
+    put_file(root, Staging(staging), path, fill)
     with open_folder(root, path.rpartition("/")[0]) as folder:
         os.fsync(folder)
 
@@ -346,42 +433,36 @@ def _make_folders(folder: int, path: str) -> int:
 
 
 @contextlib.contextmanager
-def _staging_beside(staging: Path, target: int) -> Iterator[int]:
-    """Give an empty folder to write in, on the disk of the target: below the staging folder, or else in the target."""
-    staging.mkdir(parents=True, exist_ok=True)
-    if staging.stat().st_dev == os.fstat(target).st_dev:
-        with scratch_folder(staging) as folder, _opened(os.open(folder, FOLDER_FLAGS)) as descriptor:
-            yield descriptor
-        return
-    name = f".gittrack-{new_folder_name()}"
-    os.mkdir(name, 0o700, dir_fd=target)
-    try:
-        with _opened(os.open(name, FOLDER_FLAGS, dir_fd=target)) as descriptor:
-            yield descriptor
-    finally:
-        _remove_tree(name, target)
+def opened(descriptor: int) -> Iterator[int]:
+    """Give an open descriptor, and close it at the end.
 
-
-@contextlib.contextmanager
-def _opened(descriptor: int) -> Iterator[int]:
+    Args:
+        descriptor: The descriptor.
+    """
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _remove_tree(name: str, folder: int) -> None:
+def remove_tree(name: str, folder: int) -> None:
+    """Remove a file or folder with all that is in it, as far as it can be; no link is followed.
+
+    Args:
+        name: The file or folder.
+        folder: Its folder, open.
+    """
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=folder)
+        return
     if sys.version_info >= (3, 11):
         import shutil
 
         shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
         return
-    with contextlib.suppress(OSError), _opened(os.open(name, FOLDER_FLAGS, dir_fd=folder)) as inside:
-        for entry in list(os.scandir(inside)):
-            if entry.is_dir(follow_symlinks=False):
-                _remove_tree(entry.name, inside)
-            else:
-                os.unlink(entry.name, dir_fd=inside)
+    with contextlib.suppress(OSError), opened(os.open(name, FOLDER_FLAGS, dir_fd=folder)) as inside:
+        for entry in os.listdir(inside):  # noqa: PTH208  pathlib knows no open folders
+            remove_tree(entry, inside)
         os.rmdir(name, dir_fd=folder)
 
 

@@ -27,6 +27,7 @@ _TABLE = (
 _COLUMNS = "device, inode, size, mtime_ns, ctime_ns, digest"
 _N_AT_ONCE = 500
 _BUSY_S = 2.0
+_DIGEST_BYTES = 32
 # Times finer than a millisecond show a file system that takes them from the kernel's clock, which ticks every 10 ms
 # at the slowest; others count whole seconds, or two.
 _FINE_WINDOW_NS = 50_000_000
@@ -84,8 +85,8 @@ class StatCache:
                 query = f"SELECT {_COLUMNS} FROM files WHERE device=? AND inode IN ({marks})"  # noqa: S608  marks alone
                 for found_device, inode, *entry in connection.execute(query, (_signed(device), *some)):
                     self._loaded[found_device, inode] = tuple(entry)
-        except sqlite3.Error:
-            self._give_up()
+        except sqlite3.Error as error:
+            self._give_up(error)
 
     def note(self, info: os.stat_result, digest: Digest, checked_ns: int) -> None:
         """Remember a digest, unless a later change of the file might go unnoticed.
@@ -108,8 +109,8 @@ class StatCache:
             try:
                 with connection:
                     connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
-            except sqlite3.Error:
-                self._give_up()
+            except sqlite3.Error as error:
+                self._give_up(error)
             self._is_empty = False
         self._noted.clear()
         self._loaded.clear()
@@ -126,12 +127,12 @@ class StatCache:
             try:
                 self._connection = self._connect()
                 self._is_empty = self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
-            except (sqlite3.Error, OSError):
-                self._give_up()
-                with contextlib.suppress(sqlite3.Error, OSError):  # a damaged one is made anew, once
-                    self._path.unlink(missing_ok=True)
-                    self._connection = self._connect()
-                    self._is_broken, self._is_empty = False, True
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+                if _is_damage(error):
+                    with contextlib.suppress(sqlite3.Error, OSError):  # it was removed, and is made anew, once
+                        self._connection = self._connect()
+                        self._is_broken, self._is_empty = False, True
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -145,11 +146,26 @@ class StatCache:
                 connection.execute(f"PRAGMA user_version={_VERSION}")
         return connection
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: Exception) -> None:
+        """Do without the database for now, and remove a damaged one."""
         self._is_broken = True
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if _is_damage(error):
+            for suffix in ("", "-journal"):  # an old journal would be played into a new database
+                with contextlib.suppress(OSError):
+                    self._path.with_name(self._path.name + suffix).unlink()
+
+
+def _is_damage(error: Exception) -> bool:
+    """Return whether a database is broken, and not only locked, out of reach or on a full disk."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+
+
+def _digest(value: object) -> Digest | None:
+    """Return a digest as it was noted; None for what damage made of it."""
+    return Digest(value.hex()) if isinstance(value, bytes) and len(value) == _DIGEST_BYTES else None
 
 
 def is_racy(info: os.stat_result, checked_ns: int) -> bool:

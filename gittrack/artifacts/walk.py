@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gittrack.artifacts.digest import Digest, is_digest
 from gittrack.artifacts.manifest import MAX_DEPTH
 from gittrack.errors import GittrackError
+from gittrack.scratch import new_folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,24 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class UntrackableError(GittrackError):
     """A folder holds something that cannot be an artifact's file."""
+
+
+_LEFTOVER = re.compile(r"\.gittrack-([^~/]+~[0-9]+~[0-9a-f]{12})")
+
+
+def temporary_name() -> str:
+    """Return a name for what is written in the folder of its target, as `is_leftover` knows it."""
+    return f".gittrack-{new_folder_name()}"
+
+
+def is_leftover(name: str) -> bool:
+    """Return whether a name is one of `temporary_name`: a file being written, or what a kill left of one.
+
+    Example:
+        >>> is_leftover(temporary_name()), is_leftover(".gittrack-notes")
+        (True, False)
+    """
+    return name.startswith(".gittrack-") and _LEFTOVER.fullmatch(name) is not None
 
 
 class FoundFile(NamedTuple):
@@ -64,7 +84,7 @@ def walk_files(
 
     Raises:
         UntrackableError: There is a link out of the folder or to a folder, a pipe, a socket or a device, a name that is
-            not UTF-8, or more than 100 levels.
+            not UTF-8, a git repository, or more than 100 levels.
         OSError: A folder cannot be read.
     """
     yield from _walk(_Root(folder_fd, cache, on_folder), "", os.dup(folder_fd), 0)
@@ -99,11 +119,16 @@ def _walk(root: _Root, prefix: str, descriptor: int, depth: int) -> Iterator[Fou
             raise UntrackableError(f"'{prefix}' has more than {MAX_DEPTH} folders above it")
         below = []
         with os.scandir(descriptor) as scan:
-            entries = list(scan)
+            entries = [entry for entry in scan if not is_leftover(entry.name)]
         if root.on_folder is not None:
             root.on_folder(os.fstat(descriptor).st_dev, [entry.inode() for entry in entries])
         for entry in entries:
             path = prefix + entry.name
+            if entry.name.casefold() == ".git":
+                raise UntrackableError(
+                    f"'{prefix.removesuffix('/') or '.'}' is a git repository of its own",
+                    hint="track what is inside from within that repository, or move its '.git' away",
+                )
             if entry.is_dir(follow_symlinks=False):
                 below.append(entry.name)
             elif entry.is_file(follow_symlinks=False):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gittrack.cli.text import sanitise
-from gittrack.errors import GittrackError
+from gittrack.paths import check_repository_path
 from gittrack.workspace.add import repository_path
 from gittrack.workspace.pointers import list_workspace_pointers
+from gittrack.workspace.revisions import NotTrackedError, resolve_revision, select_below
 from gittrack.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,12 +21,9 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
     from gittrack.workspace.checkout import CheckedOut
     from gittrack.workspace.pointers import BadPointer, Pointers, Tracked
+    from gittrack.workspace.revisions import Revision
 
 _N_SHOWN = 3
-
-
-class NotTrackedError(GittrackError):
-    """There is no artifact at a path."""
 
 
 def current_workspace() -> Workspace:
@@ -51,16 +51,44 @@ def select_artifacts(repository: Repository, paths: Sequence[str], pointers: Poi
     tracked = (pointers or list_workspace_pointers(repository)).tracked
     if not paths:
         return tracked
-    root = repository.require_work_tree()
     selected: dict[str, Tracked] = {}
     for path in paths:
-        is_top = (Path.cwd() / path).resolve() == root.resolve()
-        wanted = "" if is_top else repository_path(repository, path, Path.cwd())
-        found = [one for one in tracked if is_top or one.path == wanted or one.path.startswith(f"{wanted}/")]
+        found = select_below(tracked, path_from_top(repository, path, may_be_top=True))
         if not found:
             raise NotTrackedError(f"'{path}' is no artifact and holds none", hint=f"gittrack add '{path}' makes it one")
         selected.update({one.path: one for one in found})
     return list(selected.values())
+
+
+def path_from_top(repository: Repository, path: str, *, may_be_top: bool = False) -> str:
+    """Return a path that a person wrote, relative to the top of the repository; in a bare one it is meant so.
+
+    Args:
+        repository: The repository.
+        path: Absolute, or relative to the current folder.
+        may_be_top: Whether it may be the top folder, which is empty then.
+
+    Raises:
+        InvalidPathError: It is outside the repository, or no path that every system takes.
+    """
+    if repository.work_tree is None:
+        return check_repository_path(path)
+    if may_be_top and (Path.cwd() / path).resolve() == repository.work_tree.resolve():
+        return ""
+    return repository_path(repository, path, Path.cwd())
+
+
+def open_revision(repository: Repository, text: str | None) -> Revision | None:
+    """Return the commit or experiment that an option names; None, for the work tree, when it was not given.
+
+    Args:
+        repository: The repository.
+        text: What a person wrote.
+
+    Raises:
+        ExperimentMissingError: It is neither.
+    """
+    return None if text is None else resolve_revision(repository, text)
 
 
 def count_artifacts(number: int) -> str:
@@ -114,3 +142,17 @@ def say_not_restored(terminal: Terminal, result: CheckedOut) -> bool:
     if result.absent:
         terminal.note("hint: 'gittrack pull' fetches what others have pushed")
     return bool(result.kept or result.failed or result.absent)
+
+
+def say_what_to_stage(terminal: Terminal, root: Path, paths: Sequence[str], folder: Path) -> None:
+    """Say which `git add` finishes what a command began in the work tree.
+
+    Args:
+        terminal: The terminal of the command.
+        root: The top folder.
+        paths: The files, relative to it.
+        folder: The current folder, which the line is for.
+    """
+    if paths:
+        words = [shlex.quote(os.path.relpath(root / path, folder)) for path in paths]
+        terminal.note(sanitise(f"to stage it: git add -A -- {' '.join(words)}"))

@@ -28,6 +28,13 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     "artifacts": {
         "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
         "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
+        "ls": ("gittrack.cli.ls", "List artifacts, or the files of one"),
+        "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
+        "diff": ("gittrack.cli.diff", "Show which artifacts and files differ between revisions"),
+        "mv": ("gittrack.cli.mv", "Move an artifact with its pointer and its ignore line"),
+        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or stop tracking them"),
+        "verify": ("gittrack.cli.verify", "Check the content in the cache, and repair it"),
+        "import-dvc": ("gittrack.cli.import_dvc", "Track what DVC tracks, without DVC"),
         "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
     },
     "share": {
@@ -40,7 +47,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "uninit": ("gittrack.cli.uninit", "Remove hooks and settings without a trace"),
         "status": ("gittrack.cli.status", "Show the state of gittrack in this repository"),
         "doctor": ("gittrack.cli.doctor", "Look for problems and say how to solve them"),
-        "gc": ("gittrack.cli.gc", "Free the space of removed experiments"),
+        "gc": ("gittrack.cli.gc", "Free the space of removed experiments and artifacts"),
     },
 }
 

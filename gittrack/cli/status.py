@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gittrack.cli.artifact_parts import list_some
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.program import find_program
 from gittrack.cli.text import sanitise
@@ -17,6 +18,8 @@ from gittrack.git.remotes import default_remote, list_remotes, remote_url
 from gittrack.git.state import is_dirty, read_head
 from gittrack.git.tracking import is_tracked
 from gittrack.runs.folder import RUNS, list_folders
+from gittrack.workspace.state import read_states
+from gittrack.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +54,35 @@ class RemoteStatus:
 
 
 @dataclass(frozen=True)
+class ArtifactsStatus:
+    """How the artifacts of the work tree stand; paths relative to the top folder.
+
+    Args:
+        n_artifacts: How many there are.
+        new: Those whose pointer is not in HEAD.
+        changed_pointers: Those whose pointer is another one in HEAD.
+        modified: Those that are not as their pointer says.
+        missing: Those that are not there at all.
+        unreadable: Those that cannot be read.
+        not_cached: Those whose content is not, or not all, in the cache.
+        bad_pointers: Files that only look like pointers.
+        remote: Where artifacts are shared; None when that is not known.
+        not_shared: Those that are not there, as far as is known without asking; None when that is not known.
+    """
+
+    n_artifacts: int
+    new: tuple[str, ...] = ()
+    changed_pointers: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    not_cached: tuple[str, ...] = ()
+    bad_pointers: tuple[str, ...] = ()
+    remote: str | None = None
+    not_shared: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything that `gittrack status` shows.
 
@@ -66,6 +98,7 @@ class Status:
         n_dead: Runs whose process died and that are not recorded yet.
         hooks: Each hook's status, by name.
         remotes: All remotes.
+        artifacts: The artifacts of the work tree; None in a bare repository.
     """
 
     repository: str
@@ -79,6 +112,7 @@ class Status:
     n_dead: int
     hooks: dict[str, str]
     remotes: tuple[RemoteStatus, ...]
+    artifacts: ArtifactsStatus | None = None
 
 
 @documented(example="gittrack status")
@@ -86,8 +120,8 @@ class Status:
 def command(*, as_json: bool) -> None:
     """Show the state of gittrack in this repository.
 
-    The repository and its baseline, the experiments here and, as last seen, on each remote, and the hooks.
-    Nothing is fetched and nothing changes.
+    The repository and its baseline, the experiments here and, as last seen, on each remote, the artifacts of the work
+    tree, and the hooks. Nothing is fetched and nothing changes.
     """
     repository = current_repository()
     terminal = current_terminal()
@@ -125,6 +159,23 @@ def read_status(repository: Repository, program: str) -> Status:
         n_dead=len(alive) - sum(alive),
         hooks={state.name: state.status for state in inspect_hooks(repository, program, place)} if has_files else {},
         remotes=tuple(_read_remotes(repository, local, default_remote(repository, head))),
+        artifacts=_read_artifacts(repository) if has_files else None,
+    )
+
+
+def _read_artifacts(repository: Repository) -> ArtifactsStatus:
+    with Workspace.open(repository) as workspace:
+        states = read_states(workspace)
+    found = states.artifacts
+    return ArtifactsStatus(
+        n_artifacts=len(found),
+        new=tuple(one.path for one in found if one.is_new),
+        changed_pointers=tuple(one.path for one in found if not one.is_new and not one.is_committed),
+        modified=tuple(one.path for one in found if one.state == "modified"),
+        missing=tuple(one.path for one in found if one.state == "missing"),
+        unreadable=tuple(one.path for one in found if one.state == "unreadable"),
+        not_cached=tuple(one.path for one in found if not one.is_cached),
+        bad_pointers=tuple(entry.path for entry in states.bad),
     )
 
 
@@ -159,6 +210,8 @@ def render_status(status: Status) -> Iterator[tuple[str, str]]:
     details += [f"{status.n_running} running"] if status.n_running else []
     details += [f"{status.n_dead} ended without being recorded yet"] if status.n_dead else []
     yield "experiments", ", ".join([str(status.n_experiments), *details])
+    if status.artifacts is not None:
+        yield from _describe_artifacts(status.artifacts)
     for remote in status.remotes:
         yield "remote", _describe_remote(remote, n_local=status.n_experiments)
     if not status.remotes:
@@ -174,6 +227,27 @@ def _describe_baseline(status: Status) -> Iterator[str]:
         yield f"{status.operation} in progress"
     if status.is_dirty is not None:
         yield "with changes" if status.is_dirty else "clean"
+
+
+def _describe_artifacts(artifacts: ArtifactsStatus) -> Iterator[tuple[str, str]]:
+    """Yield how many artifacts there are, and a line for each way in which some are not as they should be."""
+    if not artifacts.n_artifacts and not artifacts.bad_pointers:
+        return
+    remarks = [
+        ("modified ('gittrack add' keeps, 'gittrack checkout -f' gives up the changes)", artifacts.modified),
+        ("missing ('gittrack checkout' restores)", artifacts.missing),
+        ("unreadable", artifacts.unreadable),
+        ("not in the cache ('gittrack pull' fetches)", artifacts.not_cached),
+        ("new, the pointer is not committed", artifacts.new),
+        ("updated, the pointer is not committed", artifacts.changed_pointers),
+        (f"not shared with {artifacts.remote} ('gittrack push' does)", artifacts.not_shared or ()),
+        ("no pointer, though it is named like one", artifacts.bad_pointers),
+    ]
+    is_fine = not any(paths for _, paths in remarks)
+    yield "artifacts", f"{artifacts.n_artifacts}, all as their pointers say" if is_fine else str(artifacts.n_artifacts)
+    for text, paths in remarks:
+        if paths:
+            yield "", f"{len(paths)} {text}: {list_some(paths)}"
 
 
 def _describe_remote(remote: RemoteStatus, *, n_local: int) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.intake import Intake
-from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError, Pointer
+from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError, Pointer, pointer_path
 from gittrack.errors import GittrackError, UsageError
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.scratch import sweep_scratch
 from gittrack.workspace.contents import read_contents
-from gittrack.workspace.ignore import ignore_path
+from gittrack.workspace.ignore import ignore_path, is_ignored
 from gittrack.workspace.pointers import read_workspace_pointer, write_pointer
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def add(
     Raises:
         NothingThereError: There is nothing at a path.
         TrackedByGitError: git tracks files there.
-        UsageError: A path is inside of a folder that is tracked as a whole.
+        UsageError: A path is inside of a folder that is tracked as a whole, or of another repository, or holds an
+            artifact itself, or git ignores the place of its pointer.
         UntrackableError: A folder holds links out of it, pipes or names that are not portable.
         ContentChangedError: A file changes while it is read.
         OSError: A file cannot be read, or the disk is full; no pointer was changed.
@@ -131,6 +132,7 @@ def add(
         for path in previous:
             n_before = intake.n_new_bytes
             contents = take_contents(workspace, intake, path, on_bytes)
+            _check_holds_none(repository, path, contents)
             found[path] = contents, intake.n_new_bytes - n_before
     added = []
     for path, (contents, n_new_bytes) in found.items():
@@ -185,23 +187,24 @@ def make_pointer(path: str, contents: Contents, details: Details, previous: Poin
         digest=contents.digest,
         size=contents.size,
         files=contents.n_files,
+        executable=contents.is_executable,
         **said,
     )
 
 
 def check_trackable(repository: Repository, path: str) -> Pointer | None:
-    """Check that a path can be tracked, and return the pointer that is there; None when there is none.
+    """Check that a path can be tracked, and return the pointer that is there.
 
     Args:
         repository: A repository with a work tree.
-        path: Relative to its top folder, checked.
+        path: Relative to the top folder, checked.
 
     Raises:
         TrackedByGitError: git tracks files there.
-        UsageError: It is inside of a folder that is tracked as a whole.
-        InvalidPointerError: What stands in the pointer's place is none.
+        InvalidPointerError: Something that is no pointer stands at its place.
+        GittrackError: See `check_place`.
     """
-    _check_not_inside(repository, path)
+    check_place(repository, path)
     tracked = repository.git.run("ls-files", "-z", "--", path).stdout
     if tracked:
         first = os.fsdecode(tracked.partition(b"\0")[0])
@@ -214,14 +217,50 @@ def check_trackable(repository: Repository, path: str) -> Pointer | None:
         ) from error
 
 
-def _check_not_inside(repository: Repository, path: str) -> None:
+def check_place(repository: Repository, path: str) -> None:
+    """Check that there can be an artifact at a path, and a pointer beside it that git takes.
+
+    Args:
+        repository: A repository with a work tree.
+        path: Relative to the top folder, checked.
+
+    Raises:
+        InvalidPathError: The name of the pointer would be too long.
+        UsageError: The path is inside of a folder that is tracked as a whole, or of another repository, or git ignores
+            its pointer.
+    """
+    check_repository_path(pointer_path(path))
+    root = repository.require_work_tree()
     above = path.rpartition("/")[0]
     while above:
-        if (repository.require_work_tree() / (above + SUFFIX)).exists():
+        if (root / (above + SUFFIX)).exists():
             raise UsageError(
                 f"'{path}' is part of '{above}', which is tracked as a whole", hint=f"gittrack add '{above}'"
             )
+        if os.path.lexists(root / above / ".git"):
+            raise UsageError(
+                f"'{path}' is inside of another git repository, '{above}'", hint="track it from within that repository"
+            )
         above = above.rpartition("/")[0]
+    if is_ignored(repository, pointer_path(path)):
+        raise UsageError(
+            f"git ignores '{pointer_path(path)}', so nobody would get it",
+            hint=f"see 'git check-ignore -v '{pointer_path(path)}'' for the line in .gitignore, and change it",
+        )
+
+
+def _check_holds_none(repository: Repository, path: str, contents: Contents) -> None:
+    """Check that a folder does not hold an artifact of its own: its pointer would be data, and its content be twice."""
+    for entry in contents.files:
+        inside = f"{path}/{entry.path.removesuffix(SUFFIX)}"
+        if entry.path.endswith(SUFFIX):
+            try:
+                read_workspace_pointer(repository, inside)
+            except InvalidPointerError:
+                continue
+            raise UsageError(
+                f"'{path}' holds the artifact '{inside}'", hint=f"gittrack rm --cached '{inside}', then add '{path}'"
+            )
 
 
 def _share_bytes(workspace: Workspace, path: str, contents: Contents) -> None:

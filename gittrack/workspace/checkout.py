@@ -6,9 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.cache import ObjectMissingError
-from gittrack.artifacts.manifest import FileEntry
+from gittrack.artifacts.manifest import FileEntry, InvalidManifestError
 from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError
-from gittrack.artifacts.stat_cache import now_ns
 from gittrack.errors import GittrackError
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.scratch import sweep_scratch
@@ -19,6 +18,7 @@ from gittrack.workspace.pointers import Tracked, read_workspace_pointer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
     from gittrack.artifacts.restore import Restored, Restorer
     from gittrack.workspace.compare import Compared
@@ -135,13 +135,15 @@ def _restore(workspace: Workspace, restorer: Restorer, compared: Compared, *, fo
         if missing := workspace.cache.find_missing(entry.digest for entry in wanted):
             raise ObjectMissingError(f"{len(missing)} objects of '{path}' are not in the cache")
         if compared.state == "missing":
-            _note(workspace, restorer.write_new_folder(path, wanted), now_ns())
+            _check_sizes(workspace.cache, wanted, path)
+            _note(workspace, restorer.write_new_folder(path, wanted))
             return
+        _check_sizes(workspace.cache, wanted, path)
         files = {f"{path}/{entry.path}": entry for entry in wanted}
     else:
         if workspace.cache.find_size(pointer.digest) is None:
             raise ObjectMissingError(f"'{path}' is not in the cache")
-        files = {path: FileEntry(path, pointer.digest, pointer.size, _was_executable(compared))}
+        files = {path: FileEntry(path, pointer.digest, pointer.size, pointer.executable)}
     changed = [name for name, entry in present.items() if name not in files or not _is_same(files[name], entry)]
     if not force:
         _check_replaceable(workspace, {name: present[name].digest for name in changed}, path)
@@ -150,7 +152,7 @@ def _restore(workspace: Workspace, restorer: Restorer, compared: Compared, *, fo
             restorer.remove_file(name)
     new = [name for name in files if name not in present or name in changed]
     restored = [restorer.write_file(name, files[name].digest, is_executable=files[name].is_executable) for name in new]
-    _note(workspace, restored, now_ns())
+    _note(workspace, restored)
 
 
 def _present_files(compared: Compared) -> dict[str, FileEntry]:
@@ -163,8 +165,11 @@ def _present_files(compared: Compared) -> dict[str, FileEntry]:
     return {f"{path}/{entry.path}": entry for entry in contents.files}
 
 
-def _was_executable(compared: Compared) -> bool:
-    return compared.contents is not None and compared.contents.is_executable
+def _check_sizes(cache: Cache, wanted: Sequence[FileEntry], path: str) -> None:
+    """Raise where a manifest lies: the folder would never be as it says."""
+    for entry in wanted:
+        if cache.find_size(entry.digest) != entry.size:
+            raise InvalidManifestError(f"the list of files of '{path}' has a wrong size for '{entry.path}'")
 
 
 def _is_same(wanted: FileEntry, present: FileEntry) -> bool:
@@ -179,8 +184,8 @@ def _check_replaceable(workspace: Workspace, digests: dict[str, Digest], path: s
         raise _KeptError(tuple(name.removeprefix(f"{path}/") for name in unique if name != path))
 
 
-def _note(workspace: Workspace, restored: Sequence[Restored], checked_ns: int) -> None:
-    """Remember the digests of files that were just written, so that they need not be hashed."""
+def _note(workspace: Workspace, restored: Sequence[Restored]) -> None:
+    """Remember the digests of files that were written, so that they need not be hashed, where that is safe."""
     for entry in restored:
         if entry.info is not None:
-            workspace.stats.note(entry.info, entry.digest, checked_ns)
+            workspace.stats.note(entry.info, entry.digest, entry.placed_ns)

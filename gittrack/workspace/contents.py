@@ -68,19 +68,20 @@ def read_contents(workspace: Workspace, path: str, take: Hash | None = None) -> 
         OSError: It cannot be read.
     """
     folder, _, name = path.rpartition("/")
-    try:
-        with open_folder(workspace.root, folder) as above:
+    with contextlib.ExitStack() as stack:
+        try:
+            above = stack.enter_context(open_folder(workspace.root, folder))
             info = os.stat(name, dir_fd=above, follow_symlinks=False)
-            if stat.S_ISDIR(info.st_mode):
-                return _read_folder(workspace, name, above, take or hash_file)
-            if stat.S_ISLNK(info.st_mode):
-                return _read_link(workspace.cache, path, os.readlink(name, dir_fd=above))
-            if not stat.S_ISREG(info.st_mode):
-                raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
-            digest, info = known_or(workspace, name, above, info, take or hash_file)
-            return Contents("file", digest, info.st_size, is_executable=bool(info.st_mode & stat.S_IXUSR))
-    except FileNotFoundError:
-        return None
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(info.st_mode):
+            return _read_folder(workspace, name, above, take or hash_file)
+        if stat.S_ISLNK(info.st_mode):
+            return _read_link(workspace.cache, path, os.readlink(name, dir_fd=above))
+        if not stat.S_ISREG(info.st_mode):
+            raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
+        digest, info = known_or(workspace, name, above, info, take or hash_file)
+        return Contents("file", digest, info.st_size, is_executable=bool(info.st_mode & stat.S_IXUSR))
 
 
 def hash_file(name: str, folder_fd: int) -> tuple[Digest, os.stat_result]:
@@ -96,6 +97,8 @@ def hash_file(name: str, folder_fd: int) -> tuple[Digest, os.stat_result]:
     descriptor = os.open(name, _OPEN, dir_fd=folder_fd)
     try:
         info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise UntrackableError(f"'{name}' is not a file any more", hint="wait until nothing changes it")
         return hash_stream(descriptor), info
     finally:
         os.close(descriptor)
@@ -114,12 +117,17 @@ def known_or(
         take: See `read_contents`.
     """
     known = workspace.stats.look_up(info)
-    if known is not None and (take is hash_file or workspace.cache.find_size(known) == info.st_size):
+    if known is not None and (take is hash_file or _is_held(workspace.cache, known, info.st_size)):
         return known, info
     checked_ns = now_ns()
     digest, info = take(name, folder_fd)
     workspace.stats.note(info, digest, checked_ns)
     return digest, info
+
+
+def _is_held(cache: Cache, digest: Digest, size: int) -> bool:
+    """Return whether the cache has an object, and will keep it while a pointer to it is made."""
+    return cache.find_size(digest) == size and cache.freshen(digest)
 
 
 def _read_folder(workspace: Workspace, name: str, above: int, take: Hash) -> Contents:

@@ -132,7 +132,7 @@ class _Storing(_Reading):
         return self._intake.add_file(name).digest
 
     def _take_open(self, descriptor: int) -> Digest:
-        return self._intake.add_open_file(descriptor)
+        return self._intake.add_as_it_is(descriptor)
 
 
 def _is_still(held: HeldFile) -> bool:

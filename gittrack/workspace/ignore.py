@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
+from gittrack.errors import GittrackError
+from gittrack.git.process import GitError
 from gittrack.git.work_tree import read_file
 from gittrack.workspace.pointers import write_text_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from gittrack.git.repository import Repository
 
+
+class UnusualIgnoreFileError(GittrackError):
+    """A ``.gitignore`` is nothing that a line can be added to."""
+
+
 _SPECIAL = re.compile(r"([\\*?\[\]!#])")
 _ESCAPED = r"\\\1"
+
+
+def is_ignored(repository: Repository, path: str) -> bool:
+    """Return whether git ignores a path; never for a file that it tracks.
+
+    Args:
+        repository: A repository with a work tree.
+        path: Relative to the top folder.
+    """
+    return _check_ignore(repository, path)
 
 
 def ignore_path(repository: Repository, path: str) -> bool:
@@ -26,13 +45,15 @@ def ignore_path(repository: Repository, path: str) -> bool:
         repository: A repository with a work tree.
         path: The artifact.
     """
-    env = {"GIT_LITERAL_PATHSPECS": "0"}  # check-ignore takes paths, and ends at that variable
-    if not repository.git.run("check-ignore", "--quiet", "--no-index", "--", path, check=False, env=env).returncode:
+    if _check_ignore(repository, path, "--no-index"):
         return False
     root = repository.require_work_tree()
-    text = _read(root, _file(path))
-    ending = "" if not text or text.endswith("\n") else "\n"
-    write_text_file(repository, _file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape"))
+    with _alone(repository):
+        text = _read(root, ignore_file(path))
+        ending = "" if not text or text.endswith("\n") else "\n"
+        write_text_file(
+            repository, ignore_file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape")
+        )
     return True
 
 
@@ -78,18 +99,48 @@ def stop_ignoring(repository: Repository, path: str) -> bool:
         path: The artifact.
     """
     root = repository.require_work_tree()
-    lines = _read(root, _file(path)).splitlines(keepends=True)
-    kept = [line for line in lines if line.rstrip("\r\n") != _line(path)]
-    if len(kept) == len(lines):
-        return False
-    if kept:
-        write_text_file(repository, _file(path), "".join(kept).encode("utf-8", "surrogateescape"))
-    else:
-        (root / _file(path)).unlink()
+    with _alone(repository):
+        lines = [f"{line}\n" for line in _read(root, ignore_file(path)).split("\n")]
+        kept = [line for line in lines if line.rstrip("\r\n") != _line(path)]
+        if len(kept) == len(lines):
+            return False
+        text = "".join(kept).removesuffix("\n")
+        if text:
+            write_text_file(repository, ignore_file(path), text.encode("utf-8", "surrogateescape"))
+        else:
+            (root / ignore_file(path)).unlink()
     return True
 
 
-def _file(path: str) -> str:
+def _check_ignore(repository: Repository, path: str, *options: str) -> bool:
+    env = {"GIT_LITERAL_PATHSPECS": "0"}  # check-ignore takes paths, and ends at that variable
+    answer = repository.git.run("check-ignore", "--quiet", *options, "--", f"./{path}", check=False, env=env)
+    if answer.returncode not in {0, 1}:
+        raise GitError(f"git check-ignore failed: {answer.stderr.strip()}", returncode=answer.returncode, stderr="")
+    return answer.returncode == 0
+
+
+@contextlib.contextmanager
+def _alone(repository: Repository) -> Iterator[None]:
+    """Keep other processes from changing an ignore file meanwhile: one of two lines would be lost."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    repository.state_dir.mkdir(parents=True, exist_ok=True)
+    with (repository.state_dir / "ignore.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def ignore_file(path: str) -> str:
+    """Return the ignore file that has the line of an artifact.
+
+    Example:
+        >>> ignore_file("data/train")
+        'data/.gitignore'
+    """
     folder = path.rpartition("/")[0]
     return f"{folder}/.gitignore" if folder else ".gitignore"
 
@@ -106,4 +157,6 @@ def _line(path: str) -> str:
 
 def _read(root: Path, path: str) -> str:
     data = read_file(root, path)
+    if data is None and os.path.lexists(root / path):  # writing it would lose what it says
+        raise UnusualIgnoreFileError(f"'{path}' is a link, a folder or very large", hint="replace it by a usual file")
     return "" if data is None else data.decode("utf-8", "surrogateescape")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import gittrack as gt
-from gittrack.experiments.format import replace
 from gittrack.runs.folder import RunFolder
 from gittrack.runs.import_runs import PROBLEM
 from tests.support.git_repository import fsck, make_repository, run_git
@@ -123,7 +122,7 @@ def test_a_run_of_another_machine_must_have_ended(repo_dir: Path, jobs: Path, gi
     """Its lock says nothing here: without a word of its end it is alive until it has been silent for an hour."""
     folders = [RunFolder(path) for path in (jobs / "gittrack-runs").iterdir()]
     for folder in folders:
-        folder.write_meta(replace(folder.read_meta(), host="elsewhere"))
+        folder.write_meta(folder.read_meta()._replace(host="elsewhere"))
     lines = gittrack("exp", "import", str(jobs), cwd=repo_dir)
     assert sorted(metas(repo_dir)) == ["one", "two"]
     assert "still running" in lines[-1]
@@ -138,7 +137,7 @@ def test_a_damaged_folder_does_not_stop_the_others(repo_dir: Path, jobs: Path, g
     first, second, _ = sorted((jobs / "gittrack-runs").iterdir())
     (first / "meta.json").write_text("{", encoding="utf-8")
     folder = RunFolder(second)
-    folder.write_meta(replace(folder.read_meta(), name="../../heads/evil"))
+    folder.write_meta(folder.read_meta()._replace(name="../../heads/evil"))
     lines = gittrack("exp", "import", str(jobs), cwd=repo_dir, code=1)
     assert len([line for line in lines if line.startswith("warning: cannot import")]) == 2
     assert len(metas(repo_dir)) == 1

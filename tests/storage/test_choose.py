@@ -11,8 +11,8 @@ from gittrack.config import InvalidConfigError
 from gittrack.git.remotes import NoRemoteError
 from gittrack.storage.choose import choose_storage, open_storage
 from gittrack.storage.protocol import StorageError
-from tests.support.artifacts import add_file, make_cache
 from tests.support.git_repository import open_repository
+from tests.support.parcels import add_file, make_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable

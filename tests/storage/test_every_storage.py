@@ -13,7 +13,7 @@ from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import FileEntry, render_manifest
 from gittrack.storage.lfs import LfsBackend
 from gittrack.storage.protocol import Parcel, StorageError
-from tests.support.artifacts import Meter, add_file, add_folder, find_faults, make_cache, read_folder, rot
+from tests.support.parcels import Meter, add_file, add_folder, find_faults, make_cache, read_folder, rot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from gittrack.artifacts.cache import Cache, ObjectCorruptError
 from gittrack.storage.file import FileBackend
 from gittrack.storage.objectwise import ObjectwiseStorage
 from gittrack.storage.protocol import StorageError
-from tests.support.artifacts import add_file, add_folder, find_faults, make_cache, read_folder, rot
+from tests.support.parcels import add_file, add_folder, find_faults, make_cache, read_folder, rot
 from tests.support.small_disk import fill, set_read_only, small_disk
 
 if TYPE_CHECKING:

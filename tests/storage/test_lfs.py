@@ -19,9 +19,9 @@ from gittrack.storage.lfs_map import DamagedMapError, LfsMap, LfsName
 from gittrack.storage.objectwise import ObjectwiseStorage
 from gittrack.storage.protocol import StorageError
 from gittrack.storage.retries import Retries, TransientError
-from tests.support.artifacts import add_file, add_folder, find_faults, make_cache, read_folder
 from tests.support.git_repository import open_repository, run_git
 from tests.support.object_server import serve_objects
+from tests.support.parcels import add_file, add_folder, find_faults, make_cache, read_folder
 from tests.support.remotes import PASSWORD, USER, make_pair
 
 if TYPE_CHECKING:

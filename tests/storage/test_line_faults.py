@@ -24,8 +24,8 @@ from gittrack.storage.protocol import Progress, StorageError
 from gittrack.storage.retries import Retries
 from gittrack.storage.urls import parse_storage_url
 from gittrack.storage.web import WebBackend
-from tests.support.artifacts import Meter, add_file, add_folder, find_faults, make_cache, read_folder
 from tests.support.object_server import Fault, serve_objects
+from tests.support.parcels import Meter, add_file, add_folder, find_faults, make_cache, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

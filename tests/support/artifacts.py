@@ -1,73 +1,82 @@
-"""Artifacts in a cache, for tests of storages."""
+"""Folders of data, caches with damage, and the calls by which tests track and restore."""
 
 from __future__ import annotations
 
-import os
+import time
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.intake import Intake
-from gittrack.artifacts.manifest import FileEntry, parse_manifest, render_manifest
-from gittrack.storage.protocol import Parcel, Progress
+from gittrack.workspace.add import NOTHING_SAID, add
+from gittrack.workspace.checkout import checkout
+from gittrack.workspace.pointers import list_workspace_pointers
+from gittrack.workspace.workspace import Workspace
+from tests.support.git_repository import open_repository
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-
-def make_cache(folder: Path) -> Cache:
-    """Return an empty cache."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return Cache(folder)
+    from gittrack.artifacts.digest import Digest
+    from gittrack.workspace.add import Added, Details
+    from gittrack.workspace.checkout import CheckedOut
 
 
-def add_file(cache: Cache, data: bytes, path: str = "model.pt") -> Parcel:
-    """Take a file into a cache."""
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write files below a folder, by their paths, and return the folder."""
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file below a folder, by its path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fill_cache(folder: Path, *contents: bytes) -> tuple[Cache, list[Digest]]:
+    """Make a cache with objects, and return it with their digests."""
+    cache = Cache(folder)
     with Intake(cache) as intake:
-        digest = intake.add_bytes(data)
-    return Parcel(digest, "file", len(data), path)
+        digests = [intake.add_bytes(content) for content in contents]
+    return cache, digests
 
 
-def add_folder(cache: Cache, files: Mapping[str, bytes], path: str = "data") -> Parcel:
-    """Take a directory into a cache."""
-    with Intake(cache) as intake:
-        entries = [FileEntry(name, intake.add_bytes(data), len(data)) for name, data in files.items()]
-        digest = intake.add_bytes(render_manifest(entries))
-    return Parcel(digest, "dir", sum(len(data) for data in files.values()), path)
-
-
-def read_folder(cache: Cache, parcel: Parcel) -> dict[str, bytes]:
-    """Return the files of a directory, every one checked."""
-    entries = parse_manifest(cache.read(parcel.digest, 1 << 30))
-    return {entry.path: cache.read(entry.digest, 1 << 30) for entry in entries}
-
-
-def find_faults(cache: Cache) -> list[str]:
-    """Return what is wrong with a cache: objects that are not what their names say, and things left behind."""
-    faults = [f"corrupt {digest}" for digest in cache.list_digests() if not cache.is_intact(digest)]
-    if cache.scratch_root.is_dir():
-        faults += [f"left {name}" for name in os.listdir(cache.scratch_root) if not name.startswith("partial~")]  # noqa: PTH208  names
-    return faults
-
-
-def rot(cache: Cache, parcel: Parcel, data: bytes) -> None:
-    """Put other bytes in place of an object."""
-    path = cache.path(parcel.digest)
+def damage(cache: Cache, digest: Digest, content: bytes = b"damaged") -> None:
+    """Give an object another content."""
+    path = cache.path(digest)
     path.chmod(0o644)
-    path.write_bytes(data)
+    path.write_bytes(content)
     path.chmod(0o444)
 
 
-class Meter:
-    """Adds up what a transfer tells."""
+def drop(cache: Cache, digest: Digest) -> None:
+    """Take an object away."""
+    cache.path(digest).unlink()
 
-    def __init__(self) -> None:
-        self.total = 0
-        self.n_bytes = 0
-        self.progress = Progress(self._add_total, self._add_bytes)
 
-    def _add_total(self, n_bytes: int) -> None:
-        self.total += n_bytes
+def track(folder: Path, *paths: str, details: Details = NOTHING_SAID) -> list[Added]:
+    """Track files and folders of a repository."""
+    with Workspace.open(open_repository(folder)) as workspace:
+        return add(workspace, paths, details)
 
-    def _add_bytes(self, n_bytes: int) -> None:
-        self.n_bytes += n_bytes
+
+def restore(folder: Path, *, force: bool = False) -> CheckedOut:
+    """Restore all artifacts of a repository."""
+    with Workspace.open(open_repository(folder)) as workspace:
+        return checkout(workspace, list_workspace_pointers(workspace.repository).tracked, force=force)
+
+
+def cache_of(folder: Path) -> Cache:
+    """Return the cache of a repository."""
+    return Workspace.open(open_repository(folder)).cache
+
+
+def age(path: Path, days: float = 30) -> None:
+    """Let a file have been changed long ago."""
+    import os
+
+    moment = time.time() - days * 86_400
+    os.utime(path, (moment, moment))
