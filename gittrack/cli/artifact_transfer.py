@@ -10,7 +10,7 @@ from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.text import sanitise
 from gittrack.git.refs import list_refs
 from gittrack.git.state import read_head
-from gittrack.storage.choose import open_storage
+from gittrack.storage.choose import open_storage, storage_key
 from gittrack.storage.objectwise import DEFAULT_JOBS
 from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.sharing import fetch_artifacts, make_parcels, parcels_of_commits, send_artifacts
@@ -69,9 +69,12 @@ def push_artifacts(
     parcels = parcels_of_commits(repository, commits, known)
     if not parcels:
         return None
+    key = storage_key(repository, remote) or ""
     storage = open_storage(repository, remote=remote, access=access, n_jobs=n_jobs, confirm=asker(terminal))
     with byte_progress(terminal, "sending") as progress:
-        return send_artifacts(workspace.cache, repository, storage, parcels, dry_run=dry_run, progress=progress)
+        return send_artifacts(
+            workspace.cache, repository, storage, parcels, key=key, dry_run=dry_run, progress=progress
+        )
 
 
 def pull_artifacts(
@@ -100,9 +103,10 @@ def pull_artifacts(
     if not parcels:
         return None
     repository = workspace.repository
+    key = storage_key(repository, remote) or ""
     storage = open_storage(repository, remote=remote, access=access, n_jobs=n_jobs, confirm=asker(terminal))
     with byte_progress(terminal, "fetching") as progress:
-        return fetch_artifacts(workspace.cache, repository, storage, parcels, progress=progress)
+        return fetch_artifacts(workspace.cache, repository, storage, parcels, key=key, progress=progress)
 
 
 def workspace_parcels(repository: Repository) -> list[Parcel]:

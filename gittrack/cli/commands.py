@@ -28,6 +28,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     "artifacts": {
         "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
         "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
+        "get": ("gittrack.cli.get", "Get an artifact out of any repository, cloned or not"),
         "ls": ("gittrack.cli.ls", "List artifacts, or the files of one"),
         "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
         "diff": ("gittrack.cli.diff", "Show which artifacts and files differ between revisions"),
@@ -38,8 +39,8 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
     },
     "share": {
-        "push": ("gittrack.cli.push", "Send experiments to a remote"),
-        "pull": ("gittrack.cli.pull", "Fetch experiments and merge those that others continued"),
+        "push": ("gittrack.cli.push", "Send experiments and their artifacts to a remote"),
+        "pull": ("gittrack.cli.pull", "Fetch experiments and artifacts, and merge what others continued"),
         "fetch": ("gittrack.cli.fetch", "Bring the experiments of a remote beside your own"),
     },
     "set up": {

@@ -11,6 +11,7 @@ from gittrack.cli.artifact_parts import list_some
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.program import find_program
 from gittrack.cli.text import sanitise
+from gittrack.errors import GittrackError
 from gittrack.experiments.names import REMOTES_NAMESPACE
 from gittrack.experiments.store import list_tips
 from gittrack.git.hooks import HOOK_NAMES, find_place, git_version, inspect_hooks
@@ -18,6 +19,8 @@ from gittrack.git.remotes import default_remote, list_remotes, remote_url
 from gittrack.git.state import is_dirty, read_head
 from gittrack.git.tracking import is_tracked
 from gittrack.runs.folder import RUNS, list_folders
+from gittrack.storage.choose import storage_key
+from gittrack.storage.memory import FILE_NAME, Memory
 from gittrack.workspace.state import read_states
 from gittrack.workspace.workspace import Workspace
 
@@ -167,6 +170,8 @@ def _read_artifacts(repository: Repository) -> ArtifactsStatus:
     with Workspace.open(repository) as workspace:
         states = read_states(workspace)
     found = states.artifacts
+    place = _storage_name(repository) if found else None
+    held = Memory(repository.state_dir / FILE_NAME).list_held(place) if place else set()
     return ArtifactsStatus(
         n_artifacts=len(found),
         new=tuple(one.path for one in found if one.is_new),
@@ -176,7 +181,17 @@ def _read_artifacts(repository: Repository) -> ArtifactsStatus:
         unreadable=tuple(one.path for one in found if one.state == "unreadable"),
         not_cached=tuple(one.path for one in found if not one.is_cached),
         bad_pointers=tuple(entry.path for entry in states.bad),
+        remote=place,
+        not_shared=tuple(one.path for one in found if one.digest not in held) if place else None,
     )
+
+
+def _storage_name(repository: Repository) -> str | None:
+    """Return where artifacts are shared; None where nothing is set up or the settings cannot be read."""
+    try:
+        return storage_key(repository)
+    except GittrackError:
+        return None
 
 
 def _read_remotes(repository: Repository, local: list[Tip], default: str | None) -> Iterator[RemoteStatus]:
@@ -233,6 +248,7 @@ def _describe_artifacts(artifacts: ArtifactsStatus) -> Iterator[tuple[str, str]]
     """Yield how many artifacts there are, and a line for each way in which some are not as they should be."""
     if not artifacts.n_artifacts and not artifacts.bad_pointers:
         return
+    (artifacts.remote or "").removeprefix("git:")
     remarks = [
         ("modified ('gittrack add' keeps, 'gittrack checkout -f' gives up the changes)", artifacts.modified),
         ("missing ('gittrack checkout' restores)", artifacts.missing),
@@ -240,7 +256,10 @@ def _describe_artifacts(artifacts: ArtifactsStatus) -> Iterator[tuple[str, str]]
         ("not in the cache ('gittrack pull' fetches)", artifacts.not_cached),
         ("new, the pointer is not committed", artifacts.new),
         ("updated, the pointer is not committed", artifacts.changed_pointers),
-        (f"not shared with {artifacts.remote} ('gittrack push' does)", artifacts.not_shared or ()),
+        (
+            f"not shared with {(artifacts.remote or '').removeprefix('git:')} ('gittrack push' does)",
+            artifacts.not_shared or (),
+        ),
         ("no pointer, though it is named like one", artifacts.bad_pointers),
     ]
     is_fine = not any(paths for _, paths in remarks)

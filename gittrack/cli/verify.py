@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,14 +11,17 @@ from gittrack.cli.artifact_parts import current_workspace, list_some, say_bad_po
 from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.options import current_terminal, documented
 from gittrack.cli.text import sanitise
-from gittrack.errors import UsageError
+from gittrack.errors import GittrackError, UsageError
 from gittrack.workspace.pointers import Pointers, list_workspace_pointers
 from gittrack.workspace.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from gittrack.cli.terminal import Terminal
+    from gittrack.workspace.pointers import Tracked
     from gittrack.workspace.verify import Damaged, Place, Verified
+    from gittrack.workspace.workspace import Workspace
 
 _SHORT = 12
 
@@ -28,7 +32,11 @@ _SHORT = 12
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--all", "is_everything", is_flag=True, help="Check the whole cache.")
-@click.option("--repair", is_flag=True, help="Take what is damaged again, from unchanged files of the work tree.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Take what is damaged again, from unchanged files of the work tree, else from where it is shared.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, paths: tuple[str, ...], is_everything: bool, repair: bool, as_json: bool) -> int:
     """Check the content in the cache.
@@ -46,7 +54,10 @@ def command(*, paths: tuple[str, ...], is_everything: bool, repair: bool, as_jso
         say_bad_pointers(terminal, pointers.bad)
         artifacts = select_artifacts(repository, paths, pointers)
         with byte_progress(terminal, "checking") as progress:
-            verified = verify(workspace, artifacts, progress, is_everything=is_everything, is_repair=repair)
+            fetch = partial(_fetch, workspace, terminal) if repair else None
+            verified = verify(
+                workspace, artifacts, progress, is_everything=is_everything, is_repair=repair, fetch=fetch
+            )
     left = [one for one in verified.damaged if not one.is_repaired]
     if as_json:
         from gittrack.cli.render_data import render_json
@@ -60,6 +71,18 @@ def command(*, paths: tuple[str, ...], is_everything: bool, repair: bool, as_jso
     elif left:
         terminal.note("hint: 'gittrack pull' fetches what others have pushed")
     return int(bool(left))
+
+
+def _fetch(workspace: Workspace, terminal: Terminal, artifacts: Sequence[Tracked]) -> None:
+    """Fetch damaged artifacts again; a storage that cannot be reached is said, and no end of the command."""
+    from gittrack.cli.artifact_transfer import pull_artifacts
+    from gittrack.cli.share_parts import open_access
+    from gittrack.workspace.sharing import make_parcels
+
+    try:
+        pull_artifacts(workspace, None, make_parcels(artifacts), terminal, open_access(terminal))
+    except GittrackError as error:
+        terminal.note(sanitise(f"warning: {error.message}"))
 
 
 def _lines(verified: Verified) -> Iterator[str]:

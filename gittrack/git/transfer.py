@@ -87,6 +87,7 @@ def fetch_refs(
     refspecs: Sequence[str],
     *,
     prune: bool = False,
+    depth: int | None = None,
     access: Access = QUIET,
     meanwhile: Callable[[], object] | None = None,
 ) -> None:
@@ -97,6 +98,7 @@ def fetch_refs(
         remote: The name of a remote.
         refspecs: What to fetch, such as ``+refs/a/*:refs/b/*``, or object ids.
         prune: Whether refs that the remote no longer has are removed on the receiving side of the refspecs.
+        depth: How many commits of each history are fetched; all by default.
         access: How git may talk to the person.
         meanwhile: Something to do while git works.
 
@@ -104,7 +106,8 @@ def fetch_refs(
         GitError: The transfer failed; refs that had arrived stay, and the next call continues.
     """
     loudness = "--progress" if access.on_progress else "--quiet"
-    arguments = [*_FETCH, "--prune" if prune else "--no-prune", loudness, "--stdin", "--", remote]
+    cut = [f"--depth={depth}"] if depth is not None else []
+    arguments = [*_FETCH, *cut, "--prune" if prune else "--no-prune", loudness, "--stdin", "--", remote]
     completed = _run(repository, arguments, access, "".join(f"{refspec}\n" for refspec in refspecs), meanwhile)
     if completed.returncode:
         raise failure(("fetch",), completed, hint=_advice(remote))

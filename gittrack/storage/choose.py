@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.config import FILE_NAME, parse_project_config
 from gittrack.git.objects import read_commit, read_path
-from gittrack.git.remotes import require_remote
+from gittrack.git.remotes import default_remote, require_remote
 from gittrack.git.settings import add_setting, read_all_settings, read_setting
 from gittrack.git.state import read_head
 from gittrack.git.transfer import QUIET
@@ -96,6 +96,23 @@ def open_storage(
     if choice.is_committed:
         accept(repository, choice.name, confirm)
     return ObjectwiseStorage(_open_url(repository, choice.name, access), n_jobs)
+
+
+def storage_key(repository: Repository, remote: str | None = None) -> str | None:
+    """Return under which name a clone remembers what its storage holds; None when there is no remote to use.
+
+    Args:
+        repository: The repository.
+        remote: The git remote; the one that git would use by default.
+
+    Raises:
+        InvalidConfigError: ``gittrack.yaml`` cannot be read.
+    """
+    name = choose_storage(repository).name
+    if name not in {"git", "lfs"}:
+        return name
+    remote = remote or default_remote(repository, read_head(repository))
+    return f"{name}:{remote}" if remote else None
 
 
 def accept(repository: Repository, url: str, confirm: Callable[[str], bool] | None = None) -> None:

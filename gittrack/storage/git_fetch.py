@@ -117,7 +117,7 @@ class _Fetcher:
 
     def _fetch_elsewhere(self, parcel: Parcel, names: Sequence[str]) -> None:
         """Fetch the parts of an artifact one by one, and other artifacts that hold its files, until it is whole."""
-        self._place.origins.note(parcel.digest, names)
+        self._place.memory.note_origins(parcel.digest, names)
         queue, seen = list(names), {*names, str(parcel.digest)}
         while queue and not self._is_here(parcel):
             is_part = "." in queue[0]

@@ -9,7 +9,7 @@ from gittrack.git.process import GitError
 from gittrack.git.settings import read_setting
 from gittrack.git.tracking import NAMESPACE_SETTING
 from gittrack.git.transfer import list_remote_refs
-from gittrack.storage.origins import Origins
+from gittrack.storage.memory import FILE_NAME, Memory
 from gittrack.storage.protocol import StorageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Place:
         self.remote = remote
         self.access = access
         self.part_bytes = part_bytes
-        self.origins = Origins(repository.state_dir / "origins.sqlite")
+        self.memory = Memory(repository.state_dir / FILE_NAME)
         prefix = read_setting(repository, NAMESPACE_SETTING)
         self.namespace = f"{prefix}/artifacts" if prefix else _NAMESPACE
         self._listing: dict[str, str] | None = None

@@ -123,7 +123,7 @@ def _prepare(place: Place, parcel: Parcel, cache: Cache, bases: _Bases) -> _Outg
         for entry in files
         if entry.digest not in shared
     }
-    known = (name for base, _ in chosen for name in (*place.origins.find(base), str(base)))
+    known = (name for base, _ in chosen for name in (*place.memory.find_origins(base), str(base)))
     first = _Item(parcel.digest, MANIFEST_PATH, len(manifest))
     return _Outgoing(parcel, [first, *items.values()], list(dict.fromkeys(known)))
 
@@ -182,7 +182,7 @@ class _Sender:
                 pack.finish()
             self._push(transfer, commits, sum(outgoing.n_bytes for outgoing in batch))
         for outgoing in batch:
-            self._place.origins.note(outgoing.parcel.digest, outgoing.origins)
+            self._place.memory.note_origins(outgoing.parcel.digest, outgoing.origins)
 
     def send_in_parts(self, outgoing: _Outgoing) -> None:
         """Send one large artifact by several pushes; what was cut is continued at its part."""
@@ -203,7 +203,7 @@ class _Sender:
                 commit = self._write(pack, outgoing, iter(()), [*names, *outgoing.origins])[0]
                 pack.finish()
             self._push(transfer, {outgoing.parcel.digest: commit}, 0)
-        self._place.origins.note(outgoing.parcel.digest, [*names, *outgoing.origins])
+        self._place.memory.note_origins(outgoing.parcel.digest, [*names, *outgoing.origins])
 
     def _read(self, outgoing: _Outgoing) -> Iterator[_Blob]:
         """Yield every blob of what travels of an artifact."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.pointer import pointer_path
+from gittrack.storage.memory import FILE_NAME, Memory
 from gittrack.storage.protocol import SILENT, Parcel
 from gittrack.workspace.compare import is_whole
 from gittrack.workspace.pointers import list_pointers_of_commits
@@ -93,6 +94,7 @@ def send_artifacts(
     storage: Storage,
     parcels: Sequence[Parcel],
     *,
+    key: str,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> Sent:
@@ -103,6 +105,7 @@ def send_artifacts(
         repository: The repository, whose history tells where an artifact was last seen.
         storage: Where to.
         parcels: Which ones.
+        key: Under which name the clone remembers what the storage holds.
         dry_run: Whether to ask the storage but send nothing.
         progress: Whom to tell.
 
@@ -113,9 +116,12 @@ def send_artifacts(
     if not parcels:
         return Sent([], 0, [])
     absent = storage.find_absent(parcels)
+    memory = Memory(repository.state_dir / FILE_NAME)
+    memory.note_held(key, {parcel.digest for parcel in set(parcels).difference(absent)}, {one.digest for one in absent})
     whole = [parcel for parcel in absent if _is_whole(cache, parcel)]
     if whole and not dry_run:
         storage.send(whole, cache, progress)
+        memory.note_held(key, [parcel.digest for parcel in whole])
     lacking = _explain(repository, [parcel for parcel in absent if parcel not in set(whole)])
     return Sent(whole, len(parcels) - len(absent), lacking)
 
@@ -126,6 +132,7 @@ def fetch_artifacts(
     storage: Storage,
     parcels: Sequence[Parcel],
     *,
+    key: str,
     progress: Progress = SILENT,
 ) -> Fetched:
     """Bring artifacts into the cache that it does not have.
@@ -135,6 +142,7 @@ def fetch_artifacts(
         repository: The repository, whose history tells where an artifact was last seen.
         storage: Where from.
         parcels: Which ones.
+        key: Under which name the clone remembers what the storage holds.
         progress: Whom to tell.
 
     Raises:
@@ -144,6 +152,8 @@ def fetch_artifacts(
     wanted = [parcel for parcel in parcels if not _is_whole(cache, parcel)]
     absent = set(storage.fetch(wanted, cache, progress)) if wanted else set()
     fetched = [parcel for parcel in wanted if parcel not in absent]
+    memory = Memory(repository.state_dir / FILE_NAME)
+    memory.note_held(key, [parcel.digest for parcel in fetched], [parcel.digest for parcel in absent])
     return Fetched(fetched, len(parcels) - len(wanted), _explain(repository, sorted(absent)))
 
 

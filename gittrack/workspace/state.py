@@ -9,6 +9,7 @@ from gittrack.workspace.compare import compare, is_whole
 from gittrack.workspace.pointers import list_commit_pointers, list_workspace_pointers
 
 if TYPE_CHECKING:
+    from gittrack.artifacts.digest import Digest
     from gittrack.workspace.compare import Compared, State
     from gittrack.workspace.pointers import BadPointer
     from gittrack.workspace.workspace import Workspace
@@ -19,6 +20,7 @@ class ArtifactState(NamedTuple):
 
     Attributes:
         path: Where it belongs.
+        digest: What its pointer says it is.
         state: ``unchanged``, ``modified``, ``missing`` or ``unreadable``, beside its pointer.
         is_new: Whether HEAD has no pointer to it.
         is_committed: Whether HEAD has the same pointer.
@@ -26,6 +28,7 @@ class ArtifactState(NamedTuple):
     """
 
     path: str
+    digest: Digest
     state: State
     is_new: bool
     is_committed: bool
@@ -63,6 +66,7 @@ def read_states(workspace: Workspace) -> ArtifactStates:
         states.append(
             ArtifactState(
                 path=tracked.path,
+                digest=tracked.pointer.digest,
                 state=compared.state,
                 is_new=there is None,
                 is_committed=there == tracked.pointer,
