@@ -76,6 +76,8 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         "exp diff good odd --md",
         "exp diff good odd --code",
     ),
+    "exp artifacts": _calls("exp artifacts odd", "exp artifacts odd --json", "exp artifacts odd --all --csv"),
+    "lineage": _calls("lineage odd", "lineage odd --json", "lineage train.py", f"lineage b3:{'0' * 64} --json"),
     "fetch": _calls("fetch team", "fetch team --prune"),
     "pull": _calls("pull team", "pull team theirs"),
     "push": _calls("push team --dry-run") + _calls("push team", "push team good", changes=REMOTE),
