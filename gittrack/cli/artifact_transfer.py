@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 _N_LACKING_SHOWN = 10
 
 
-def has_artifacts(state_dir: str) -> bool:
-    """Say from files alone whether a clone may have any artifact: whoever adds or restores one leaves a trace.
-
-    Args:
-        state_dir: gittrack's own folder.
-    """
-    import os
-
-    return any(os.path.exists(f"{state_dir}/{name}") for name in ("cache", "stat.sqlite"))  # noqa: PTH110  of a hook
-
-
 def push_artifacts(
     workspace: Workspace,
     remote: str,

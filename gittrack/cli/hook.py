@@ -55,7 +55,10 @@ def _run(name: str, arguments: Sequence[str], stdin: BinaryIO, environ: Mapping[
     if name == "post-rewrite":
         return _keep_rewrites(stdin, environ)
     if name in {"post-merge", "post-checkout"}:
-        return _announce(name, environ)
+        try:
+            return _announce(name, environ)
+        finally:
+            _restore_artifacts(environ)
     sys.stderr.write(f"{_USAGE}\n")
     return 2
 
@@ -101,6 +104,16 @@ def _announce(name: str, environ: Mapping[str, str]) -> int:
 
         take_up(refs, environ)
     return 0
+
+
+def _restore_artifacts(environ: Mapping[str, str]) -> None:
+    """Restore artifacts as the pointers say that are checked out now, where the person set that up."""
+    from gittrack.git.spawn import git_output
+
+    if git_output(environ, "config", "--type=bool", "--get", "gittrack.autocheckout") == b"true\n":
+        from gittrack.cli.hook_artifacts import restore
+
+        restore(environ)
 
 
 def _remote_refs(environ: Mapping[str, str]) -> list[str]:

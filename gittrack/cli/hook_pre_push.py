@@ -36,7 +36,9 @@ def main(argv: Sequence[str], stdin: BinaryIO, environ: Mapping[str, str]) -> in
     pushed = _pushed_ids(stdin.read())
     # Of an address without a name nobody knows what is there; git gives it twice.
     is_nameless = len(argv) > 1 and argv[0] == argv[1]
-    if not argv or is_nameless or pushed == [] or not _has_experiments(folder, environ):
+    if not argv or is_nameless or pushed == []:
+        return 0
+    if not _has_experiments(folder, environ) and not _has_artifacts(folder, environ):
         return 0
     from pathlib import Path
 
@@ -76,19 +78,45 @@ def _has_experiments(folder: str, environ: Mapping[str, str]) -> bool:
         return False
 
 
+def _has_artifacts(folder: str, environ: Mapping[str, str]) -> bool:
+    """Say from files alone whether there may be any artifact: whoever adds or restores one leaves a trace."""
+    from gittrack.git.location import locate
+
+    location = locate(folder, environ)
+    if location is None:
+        return True
+    return has_artifacts(location.state_dir)
+
+
+def has_artifacts(state_dir: str) -> bool:
+    """Say from files alone whether a clone may have any artifact.
+
+    Args:
+        state_dir: gittrack's own folder.
+    """
+    return any(os.path.exists(f"{state_dir}/{name}") for name in ("cache", "stat.sqlite"))  # noqa: PTH110  pathlib
+
+
 def _share(repository: Repository, remote: str, pushed: list[str] | None) -> int:
     from gittrack.experiments.publishing import Selection, list_unshared, push
+    from gittrack.experiments.store import read_tip
     from gittrack.git.ancestry import list_contained
     from gittrack.git.remotes import list_remotes
     from gittrack.git.state import read_head
 
     unshared = list_unshared(repository, remote)
-    if not unshared or remote not in list_remotes(repository):
+    if remote not in list_remotes(repository):
         return 0
     head = read_head(repository).sha
     tips = [head] if pushed is None and head else pushed or []
     baselines = {experiment.baseline for experiment in unshared}
     due = list_contained(repository, baselines, tips) | (baselines & {repository.zero_id})
+    # Artifacts first, refs last: no experiment arrives without what it points to.
+    commits = [commit for one in unshared if one.baseline in due and (commit := read_tip(repository, one))]
+    if has_artifacts(str(repository.state_dir)):
+        from gittrack.cli.hook_artifacts import send
+
+        send(repository, remote, [*tips, *commits])
     if not due:
         return 0
     sent = push(repository, remote, Selection(baselines=frozenset(due)), may_rename=False)

@@ -27,7 +27,12 @@ _FALSE = frozenset({"false", "no", "off", "0", ""})
 _IF_FETCHED = (
     "! [ -d .git ] || { [ -e .git/FETCH_HEAD ] && ! [ .git/gittrack/announced.json -nt .git/FETCH_HEAD ]; } || exit 0; "
 )
-_CONDITIONS = {"post-checkout": '[ "${3-}" = 1 ] || exit 0; ' + _IF_FETCHED, "post-merge": _IF_FETCHED}
+# With gittrack.autocheckout, artifacts follow every checkout and merge.
+_UNLESS_RESTORING = '[ "$(git config --type=bool --get gittrack.autocheckout 2>/dev/null)" = true ] || {{ {} }}; '
+_CONDITIONS = {
+    "post-checkout": _UNLESS_RESTORING.format('[ "${3-}" = 1 ] || exit 0; ' + _IF_FETCHED),
+    "post-merge": _UNLESS_RESTORING.format(_IF_FETCHED),
+}
 
 
 class HookSetting(NamedTuple):

@@ -88,6 +88,8 @@ def open_source(
         commit = resolve_revision(repository, _REF).commit
         (repository.git_dir / "HEAD").write_text(f"{commit}\n", encoding="ascii")
         yield repository, commit
+    with contextlib.suppress(OSError):
+        (folder / ".gittrack-get").rmdir()
 
 
 def get(
