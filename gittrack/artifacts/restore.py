@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import stat
-import sys
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -455,12 +454,8 @@ def remove_tree(name: str, folder: int) -> None:
     with contextlib.suppress(OSError):
         os.unlink(name, dir_fd=folder)
         return
-    if sys.version_info >= (3, 11):
-        import shutil
-
-        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
-        return
     with contextlib.suppress(OSError), opened(os.open(name, FOLDER_FLAGS, dir_fd=folder)) as inside:
+        os.fchmod(inside, stat.S_IRWXU)  # else what is in a read-only folder could not be removed
         for entry in os.listdir(inside):  # noqa: PTH208  pathlib knows no open folders
             remove_tree(entry, inside)
         os.rmdir(name, dir_fd=folder)

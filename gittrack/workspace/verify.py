@@ -223,8 +223,8 @@ def _learn_files(checker: _Checker, places: dict[Digest, list[Place]]) -> None:
 
 def _take_from_work_tree(workspace: Workspace, checker: _Checker, places: dict[Digest, list[Place]]) -> None:
     """Add the files that damaged objects came from again; what is not the same any more is another object."""
-    for digest in checker.problems:
-        for place in places.get(digest, ()) if digest not in checker.repaired else ():
+    for digest, problem in checker.problems.items():
+        for place in places.get(digest, ()) if problem != "invalid" and digest not in checker.repaired else ():
             if _take(workspace, digest, place):
                 checker.repaired.add(digest)
                 break
