@@ -64,7 +64,7 @@ class StatCache:
             if key not in self._loaded:
                 self.load(info.st_dev, [info.st_ino])
             entry = self._loaded.get(key)
-        return Digest(entry[3].hex()) if entry is not None and entry[:3] == _times(info) else None
+        return _digest(entry[3]) if entry is not None and entry[:3] == _times(info) else None
 
     def load(self, device: int, inodes: Sequence[int]) -> None:
         """Read what is known of the files of a folder, in place of what was read before; thousands cost one question.

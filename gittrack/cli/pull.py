@@ -90,13 +90,16 @@ def _pull_artifacts(
             return False
         say_lacking(terminal, fetched.lacking)
         terminal.echo(fetched_line(fetched))
+        # Of experiments that nobody named, what others never shared is said and no failure.
+        wanted = {one.pointer.digest for one in tracked}
+        is_lacking = any(not is_all or entry.parcel.digest in wanted for entry in fetched.lacking)
         if not tracked:
-            return bool(fetched.lacking)
+            return is_lacking
         with byte_progress(terminal, "restoring") as progress:
             result = checkout(workspace, tracked, on_bytes=progress.on_bytes)
     if result.restored:
         terminal.echo(f"restored {count_artifacts(len(result.restored))}: {list_some(result.restored)}")
-    return say_not_restored(terminal, result._replace(absent=[])) or bool(fetched.lacking)
+    return say_not_restored(terminal, result._replace(absent=[])) or is_lacking
 
 
 def _summary(adopted: Adoption, place: str) -> str:

@@ -74,7 +74,7 @@ def write(
 ) -> str:
     """Write an experiment with a record of its own, and with files as they come."""
     head, tree = git("rev-parse", "HEAD"), git("rev-parse", "HEAD^{tree}")
-    record = replace(Record(Meta(name, "0" * 16, "completed", started=1.0, baseline=head)), **fields)  # type: ignore[arg-type]
+    record = Record(Meta(name, "0" * 16, "completed", started=1.0, baseline=head))._replace(**fields)  # type: ignore[arg-type]
     commit = store.write_record(repository, record, code_tree=tree, parents=[head], message="x")
     if files:
         entries = read_tree(repository, git("rev-parse", f"{commit}^{{tree}}"))

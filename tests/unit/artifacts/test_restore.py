@@ -266,7 +266,7 @@ def test_what_a_killed_process_left_beside_its_target_is_swept(far_place: Place)
 
 def test_what_a_living_process_writes_is_left_alone(far_place: Place) -> None:
     """Its folder has its process in its name."""
-    with open_folder(far_place.root, "") as target, far_place.restorer._staging_beside(target):
+    with open_folder(far_place.root, "") as target, far_place.restorer._staging.beside(target):
         Restorer(far_place.cache, far_place.root, far_place.staging).write_file("b", far_place.small)
         assert len(list(far_place.root.iterdir())) == 2
     assert [path.name for path in far_place.root.iterdir()] == ["b"]
