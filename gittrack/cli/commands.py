@@ -26,7 +26,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp remove": ("gittrack.cli.exp.remove", "Remove experiments; 'gittrack gc' makes it final"),
     },
     "artifacts": {
-        "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
+        "add": ("gittrack.cli.add", "Track files and folders, by pointers in git"),
         "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
         "get": ("gittrack.cli.get", "Get an artifact out of any repository, cloned or not"),
         "ls": ("gittrack.cli.ls", "List artifacts, or the files of one"),
@@ -40,7 +40,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "share": {
         "push": ("gittrack.cli.push", "Send experiments and their artifacts to a remote"),
-        "pull": ("gittrack.cli.pull", "Fetch experiments and artifacts, and merge what others continued"),
+        "pull": ("gittrack.cli.pull", "Fetch experiments and artifacts, and merge them"),
         "fetch": ("gittrack.cli.fetch", "Bring the experiments of a remote beside your own"),
     },
     "set up": {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,9 +230,9 @@ def test_continuations_of_one_experiment_are_united(repository: Repository, repo
     """A change of the description on one side, artifacts on the other: nothing is lost."""
     base = write(repository, git, "x", artifacts=(ENTRY,))
     meta = read_recorded(repo_dir, "x").meta
-    ours = store.write_meta(repository, base, replace(meta, description="ours"), "x")
+    ours = store.write_meta(repository, base, meta._replace(description="ours"), "x")
     more = ENTRY._replace(path="n.pt")
-    record = replace(read_recorded(repo_dir, "x"), artifacts=(ENTRY, more), inputs=(ENTRY,))
+    record = read_recorded(repo_dir, "x")._replace(artifacts=(ENTRY, more), inputs=(ENTRY,))
     theirs = store.write_record(
         repository, record, code_tree=git("rev-parse", f"{base}^{{tree}}"), parents=[base], message="x"
     )

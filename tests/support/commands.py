@@ -23,8 +23,8 @@ class Call(NamedTuple):
     """A command line.
 
     Attributes:
-        words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, and a remote
-            `team` with the experiment `theirs`.
+        words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, a remote
+            `team` with the experiment `theirs`, and what `add_data` makes.
         changes: What the command says that it changes.
         takes_files: Whether it reads or writes files of the work tree through git's filters, as `git add` does.
         code: The exit code where everything is as it should be.
@@ -76,6 +76,16 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         "exp diff good odd --md",
         "exp diff good odd --code",
     ),
+    "import-dvc": _calls("import-dvc"),
+    "add": _calls("add spare.bin", changes=WORK_TREE, takes_files=True),
+    "ls": _calls("ls", "ls --json"),
+    "cat": _calls("cat spare.bin"),
+    "verify": _calls("verify", "verify --all --json"),
+    "diff": _calls("diff", "diff main", "diff --json"),
+    "mv": _calls("mv spare.bin moved.bin", changes=WORK_TREE),
+    "checkout": _calls("checkout", "checkout --force moved.bin"),
+    "rm": _calls("rm --cached moved.bin", changes=WORK_TREE),
+    "get": _calls("get . train.py -o got.py", changes=WORK_TREE),
     "exp artifacts": _calls("exp artifacts odd", "exp artifacts odd --json", "exp artifacts odd --all --csv"),
     "lineage": _calls("lineage odd", "lineage odd --json", "lineage train.py", f"lineage b3:{'0' * 64} --json"),
     "fetch": _calls("fetch team", "fetch team --prune"),
@@ -100,6 +110,13 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "init": _calls("init --remote team", "init --no-hooks", changes=SETTINGS),
     "uninit": _calls("uninit", "uninit --purge", changes=SETTINGS),
 }
+
+
+def add_data(repo: Path) -> None:
+    """Add a file that git ignores and that can become an artifact."""
+    (repo / "spare.bin").write_bytes(bytes(3000))
+    with (repo / ".git/info/exclude").open("a", encoding="utf-8") as file:
+        file.write("spare.bin\nmoved.bin\n")
 
 
 def all_calls() -> Iterator[Call]:
