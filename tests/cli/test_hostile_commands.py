@@ -22,7 +22,7 @@ from gittrack.experiments.names import NAMESPACE, ExperimentRef
 from gittrack.experiments.series import Series, parse_series
 from gittrack.experiments.table import Column, Table
 from gittrack.git.process import Git
-from tests.support.commands import REMOTE, SETTINGS, all_calls, call_gittrack
+from tests.support.commands import REMOTE, SETTINGS, all_calls, call_gittrack, write_untracked
 from tests.support.experiments import add_experiment
 from tests.support.git_repository import make_repository, open_repository, run_git
 from tests.support.hostile import plant
@@ -52,6 +52,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     ref = ExperimentRef(run_git("rev-parse", "HEAD", cwd=repo), "theirs").ref
     run_git("push", "-q", "team", f"{theirs}:{ref}", cwd=repo)
     run_git("update-ref", "-d", ref, cwd=repo)
+    write_untracked(repo)
     yield repo
     os.chdir(tmp_path)
 

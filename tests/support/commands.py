@@ -22,8 +22,8 @@ class Call(NamedTuple):
     """A command line.
 
     Attributes:
-        words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, and a remote
-            `team` with the experiment `theirs`.
+        words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, a remote
+            `team` with the experiment `theirs`, and files that git ignores, `artifact.bin` and `artifacts/a`.
         changes: What the command says that it changes.
         takes_files: Whether it reads or writes files of the work tree through git's filters, as `git add` does.
         code: The exit code where everything is as it should be.
@@ -87,7 +87,16 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "exp rename": _calls("exp rename spare spare-2"),
     "exp remove": _calls("exp remove spare-2", "exp remove --restore spare-2")
     + _calls("exp remove --remote team good", changes=REMOTE),
-    "gc": _calls("gc --dry-run", "gc"),
+    "add": _calls("add artifact.bin artifacts", changes=WORK_TREE),
+    "ls": _calls("ls", "ls --csv", "ls artifacts --json", "ls --rev good --md"),
+    "cat": _calls("cat artifact.bin", "cat artifacts/a"),
+    "diff": _calls("diff", "diff --json", "diff good odd"),
+    "verify": _calls("verify", "verify --all --repair --json"),
+    "mv": _calls("mv artifact.bin moved.bin", changes=WORK_TREE, takes_files=True),
+    "rm": _calls("rm --cached artifacts", "rm --force moved.bin", changes=WORK_TREE, takes_files=True),
+    "checkout": _calls("checkout", "checkout --force", changes=WORK_TREE),
+    "import-dvc": _calls("import-dvc", changes=WORK_TREE),
+    "gc": _calls("gc --dry-run", "gc", "gc --cache --older-than 0"),
     "hook": _calls(
         *("hook post-commit", "hook post-rewrite amend", "hook post-merge 0"),
         f"hook post-checkout {'0' * 40} {'0' * 40} 1",
@@ -103,6 +112,18 @@ def all_calls() -> Iterator[Call]:
     """Yield every call, in an order in which each finds what it needs."""
     for calls in CALLS.values():
         yield from calls
+
+
+def write_untracked(folder: Path) -> None:
+    """Write the files that the calls track, and let git ignore them, so that the other calls find nothing new.
+
+    Args:
+        folder: The top of a repository.
+    """
+    (folder / ".git/info/exclude").write_text("artifact.bin\nartifacts/\n", encoding="utf-8")
+    (folder / "artifact.bin").write_text("1", encoding="utf-8")
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts/a").write_text("2", encoding="utf-8")
 
 
 def call_gittrack(*words: str, cwd: Path, environ: Mapping[str, str] | None = None) -> Output:
