@@ -121,6 +121,7 @@ class Restorer:
         links: How a file may share its bytes with the cache, the first that works: ``reflink`` (shares until one side
             is changed), ``copy``, ``hardlink`` or ``symlink`` (shares for good: to change the file changes the cache).
         on_bytes: Called with the bytes of each piece that was written.
+        kept_folder: A folder below the root that stays when it becomes empty, for a person is in it.
     """
 
     def __init__(
@@ -130,7 +131,9 @@ class Restorer:
         staging: Path,
         links: Sequence[LinkType] = DEFAULT_LINKS,
         on_bytes: Callable[[int], object] | None = None,
+        kept_folder: str = "",
     ) -> None:
+        self._kept_folder = kept_folder
         self.cache = cache
         self.root = root
         self._staging = Staging(staging)
@@ -237,7 +240,7 @@ class Restorer:
             InTheWayError: A link stands on the way to it.
             FileNotFoundError: It is not there.
         """
-        while folder:
+        while folder and folder != self._kept_folder:
             above, _, name = folder.rpartition("/")
             with open_folder(self.root, above) as target:
                 try:

@@ -34,7 +34,10 @@ def current_workspace() -> Workspace:
     """
     from gittrack.cli.options import current_repository
 
-    return Workspace.open(current_repository())
+    workspace = Workspace.open(current_repository())
+    if workspace.repository.work_tree is not None:
+        workspace.current_folder = os.path.relpath(Path.cwd().resolve(), workspace.repository.work_tree.resolve())
+    return workspace
 
 
 def select_artifacts(repository: Repository, paths: Sequence[str], pointers: Pointers | None = None) -> list[Tracked]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal
 
 _GAP = "  "
+_MIN_COLUMNS = 3
 _MIN_WIDTH = 12  # of the first column: below, a path says nothing
 
 
@@ -54,8 +55,12 @@ def write_fields(terminal: Terminal, fields: Sequence[Field], output_format: str
 def _lines(terminal: Terminal, fields: Sequence[Field]) -> Iterator[str]:
     columns = [[field.name, *map(sanitise, field.texts)] for field in fields]
     widths = [max(map(display_width, column)) for column in columns]
+    hidden: list[str] = []
     if terminal.width is not None:
-        others = sum(widths[1:]) + len(_GAP) * (len(widths) - 1)
+        while len(widths) > _MIN_COLUMNS and _MIN_WIDTH + _width_of(widths[1:]) > terminal.width:
+            hidden.insert(0, fields[-2].name)  # the last one says what most look for
+            fields, columns, widths = ([*part[:-2], part[-1]] for part in (fields, columns, widths))
+        others = _width_of(widths[1:])
         widths[0] = min(widths[0], max(_MIN_WIDTH, terminal.width - others))
         ellipsis = "…" if terminal.unicode else ".."
         columns[0] = [shorten(text, widths[0], ellipsis=ellipsis) for text in columns[0]]
@@ -66,6 +71,12 @@ def _lines(terminal: Terminal, fields: Sequence[Field]) -> Iterator[str]:
         ]
         line = _GAP.join(cells).rstrip()
         yield terminal.style(line, "bold") if number == 0 else line
+    if hidden:
+        yield terminal.style(f"hidden: {', '.join(hidden)} (see --csv)", "dim")
+
+
+def _width_of(widths: Sequence[int]) -> int:
+    return sum(width + len(_GAP) for width in widths)
 
 
 def _padded(text: str, width: int, *, is_right: bool) -> str:

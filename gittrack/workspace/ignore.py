@@ -129,7 +129,7 @@ def _alone(repository: Repository) -> Iterator[None]:
     import fcntl
 
     repository.state_dir.mkdir(parents=True, exist_ok=True)
-    with (repository.state_dir / "ignore.lock").open("w") as file:
+    with (repository.state_dir / "ignoring").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

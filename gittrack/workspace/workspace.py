@@ -32,7 +32,12 @@ class Workspace:
         repository: The repository.
         cache: The cache.
         links: How restored files share bytes with the cache; see `Restorer`.
+
+    Attributes:
+        current_folder: Where the person is, relative to the top folder: it is never removed for being empty.
     """
+
+    current_folder: str = ""
 
     def __init__(self, repository: Repository, cache: Cache, links: Sequence[LinkType] = DEFAULT_LINKS) -> None:
         self.repository = repository
@@ -75,7 +80,9 @@ class Workspace:
         Args:
             on_bytes: Called with the bytes of each piece that was written.
         """
-        return Restorer(self.cache, self.root, self.repository.scratch_root, self.links, on_bytes)
+        return Restorer(
+            self.cache, self.root, self.repository.scratch_root, self.links, on_bytes, kept_folder=self.current_folder
+        )
 
     def __enter__(self) -> Self:
         return self

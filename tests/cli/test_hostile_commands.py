@@ -22,9 +22,9 @@ from gittrack.experiments.names import NAMESPACE, ExperimentRef
 from gittrack.experiments.series import Series, parse_series
 from gittrack.experiments.table import Column, Table
 from gittrack.git.process import Git
-from tests.support.commands import REMOTE, SETTINGS, add_data, all_calls, call_gittrack
+from tests.support.commands import REMOTE, SETTINGS, all_calls, call_gittrack, write_untracked
 from tests.support.experiments import add_experiment
-from tests.support.git_repository import ABSENT_ID, make_repository, open_repository, run_git
+from tests.support.git_repository import make_repository, open_repository, run_git
 from tests.support.hostile import plant
 from tests.support.remotes import make_bare
 
@@ -52,7 +52,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     ref = ExperimentRef(run_git("rev-parse", "HEAD", cwd=repo), "theirs").ref
     run_git("push", "-q", "team", f"{theirs}:{ref}", cwd=repo)
     run_git("update-ref", "-d", ref, cwd=repo)
-    add_data(repo)
+    write_untracked(repo)
     yield repo
     os.chdir(tmp_path)
 
@@ -76,9 +76,7 @@ def add_nasty(repository: Any, name: str) -> str:
 
 def outside(folder: Path) -> dict[str, bytes]:
     """Return every file but those where gittrack writes: its own folder, its refs, objects."""
-    ours = tuple(
-        str(folder / ".git" / name) for name in ("gittrack", "objects", "refs/gittrack", "packed-refs", "reftable")
-    )
+    ours = tuple(str(folder / ".git" / name) for name in ("gittrack", "objects", "refs/gittrack", "packed-refs"))
     paths = (path for path in folder.parent.rglob("*") if path.is_file() and not str(path).startswith(ours))
     return {str(path): path.read_bytes() for path in paths if "marks" not in str(path)}
 
@@ -273,9 +271,9 @@ def test_descriptions_and_trees_of_strangers(place: Path) -> None:
             place, name, "".join(f"100644 blob {blob(place, text)}\t{file}\n" for file, text in files.items())
         )
     plant_experiment(place, "link", f"120000 blob {blob(place, '/etc/passwd')}\tmeta.json\n")
-    plant_experiment(place, "submodule", f"160000 commit {ABSENT_ID}\tmeta.json\n")
+    plant_experiment(place, "submodule", f"160000 commit {'1' * 40}\tmeta.json\n")
     plant_experiment(place, "folder", f"040000 tree {run_git('mktree', cwd=place, input='')}\tmeta.json\n")
-    plant_experiment(place, "absent", f"100644 blob {ABSENT_ID}\tmeta.json\n")
+    plant_experiment(place, "absent", f"100644 blob {'1' * 40}\tmeta.json\n")
     plant_experiment(place, "odd-files", f"100644 blob {meta}\tmeta.json\n100644 blob {meta}\t..\\x\n")
     plant_experiment(place, "twice", f"100644 blob {meta}\tmeta.json\n120000 blob {meta}\tmeta.jsoN\n")
     head = run_git("rev-parse", "HEAD", cwd=place)
@@ -345,7 +343,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(field=st.sampled_from(sorted(Meta._fields)), value=JSON)
+@given(field=st.sampled_from(sorted(Meta.__dataclass_fields__)), value=JSON)
 def test_fields_of_every_type(field: str, value: Any) -> None:
     """A field of any type is read or refused as damaged; what is read can be written again."""
     import json

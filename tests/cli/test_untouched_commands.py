@@ -10,7 +10,16 @@ import pytest
 
 from gittrack.cli.commands import COMMANDS
 from gittrack.git.refs import create_ref
-from tests.support.commands import BRANCHES, CALLS, REMOTE, SETTINGS, WORK_TREE, add_data, all_calls, call_gittrack
+from tests.support.commands import (
+    BRANCHES,
+    CALLS,
+    REMOTE,
+    SETTINGS,
+    WORK_TREE,
+    all_calls,
+    call_gittrack,
+    write_untracked,
+)
 from tests.support.experiments import add_experiment
 from tests.support.git_repository import find_locks, fsck, make_repository, open_repository, run_git
 from tests.support.remotes import make_bare
@@ -90,7 +99,7 @@ def make_place(folder: Path) -> Path:
     ref = f"refs/gittrack/exps/{run_git('rev-parse', 'main', cwd=repo)}/theirs"
     run_git("push", "-q", "team", f"{theirs}:{ref}", cwd=repo)
     run_git("update-ref", "-d", ref, cwd=repo)
-    add_data(repo)
+    write_untracked(repo)
     return repo
 
 
@@ -101,7 +110,7 @@ def everything(folder: Path) -> Mapping[str, tuple[object, ...]]:
         here = os.path.relpath(parent, folder)
         if here == ".git/refs":
             folders[:] = [name for name in folders if name != "gittrack"]
-        if here.startswith((*_OURS, ".git/reftable")):  # refs are told by git below
+        if here.startswith(_OURS):
             folders.clear()
             continue
         for name in names:

@@ -93,21 +93,21 @@ def history(folder: Path, git: Git) -> None:
     commit(git)
 
 
-def branch(folder: Path, git: Git) -> None:
+def branch(_folder: Path, git: Git) -> None:
     git("switch", "-q", "-c", "side")
     commit(git)
     git("switch", "-q", "main")
     forget_reflogs(git)
 
 
-def tag(folder: Path, git: Git) -> None:
+def tag(_folder: Path, git: Git) -> None:
     commit(git)
     git("tag", "-a", "v1", "-m", "x")
     git("reset", "-q", "--hard", "HEAD~1")
     forget_reflogs(git)
 
 
-def remote(folder: Path, git: Git) -> None:
+def remote(_folder: Path, git: Git) -> None:
     commit(git)
     git("update-ref", "refs/remotes/origin/main", "HEAD")
     git("reset", "-q", "--hard", "HEAD~1")
@@ -130,12 +130,12 @@ def work_tree(folder: Path, git: Git) -> None:
     """Not even added."""
 
 
-def ignored(folder: Path, git: Git) -> None:
+def ignored(folder: Path, _git: Git) -> None:
     """A pointer that git itself does not look at."""
     (folder / ".git/info/exclude").write_text("*.gittrack\n")
 
 
-def reflog(folder: Path, git: Git) -> None:
+def reflog(_folder: Path, git: Git) -> None:
     commit(git)
     git("reset", "-q", "--hard", "HEAD~1")
 
@@ -192,7 +192,7 @@ def linked_head(folder: Path, git: Git) -> None:
     shutil.rmtree(folder.parent / "linked")
 
 
-def run(folder: Path, git: Git) -> None:
+def run(folder: Path, _git: Git) -> None:
     """A run in progress has written it down, across the edge of what is read at once."""
     journal = b"x" * ((1 << 20) - 30) + f" {render_digest(take_pointer(folder))} ".encode()
     write_files(folder, {".git/gittrack/runs/abc/journal": journal})
@@ -207,7 +207,7 @@ def forget_reflogs(git: Git) -> None:
     git("reflog", "expire", "--expire=now", "--all")
 
 
-def forget(folder: Path, git: Git) -> None:
+def forget(_folder: Path, git: Git) -> None:
     git("reset", "-q", "--hard", "HEAD~1")
     forget_reflogs(git)
 

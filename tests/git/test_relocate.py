@@ -182,7 +182,7 @@ def test_the_content_may_stay(repo: Path, git: Git) -> None:
 
 
 def test_what_would_be_lost_stays(repo: Path, git: Git) -> None:
-    """Modified or unreadable content, content that only the work tree has, a pointer in no commit; nothing goes then."""
+    """Modified or unreadable content, content that is nowhere else, a pointer in no commit: then nothing goes."""
     write_files(repo, {"new": "x"})
     (added,) = track(repo, "new")
     before = visible(repo)

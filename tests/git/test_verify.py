@@ -113,7 +113,7 @@ def test_changed_files_repair_nothing(repo: Path) -> None:
     assert said(verified(repo, repair=True)) == [("corrupt", ["data"], False)]
 
 
-def test_a_file_that_shares_the_damaged_bytes_repairs_nothing(repo: Path, git: object) -> None:
+def test_a_file_that_shares_the_damaged_bytes_repairs_nothing(repo: Path) -> None:
     """With hard links, what damaged one side damaged the other."""
     with Workspace.open(open_repository(repo)) as workspace:
         (repo / "model").unlink()

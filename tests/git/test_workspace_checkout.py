@@ -308,17 +308,15 @@ def test_unchanged_files_are_not_read_again(repo: Path, monkeypatch: pytest.Monk
     assert set(states(repo).values()) == {"unchanged"}
 
 
-def test_a_file_that_vanishes_while_a_folder_is_read_is_no_missing_folder(
-    repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_vanishes_while_a_folder_is_read_is_no_missing_folder(repo: Path) -> None:
     """It is an error of that moment; the folder is still there."""
 
     def vanish(name: str, folder_fd: int) -> object:
         os.unlink(name, dir_fd=folder_fd)
         return hash_file(name, folder_fd)
 
+    (repo / "data/a").write_text("changed")
     with Workspace.open(open_repository(repo)) as workspace, pytest.raises(FileNotFoundError):
-        (repo / "data/a").write_text("changed")
         read_contents(workspace, "data", vanish)  # type: ignore[arg-type]
     assert states(repo)["data"] == "modified"
 

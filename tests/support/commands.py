@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.cli.entry import run
-from tests.support.git_repository import ZERO_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ class Call(NamedTuple):
 
     Attributes:
         words: The arguments after `gittrack`. The repository has experiments `good`, `odd` and `spare`, a remote
-            `team` with the experiment `theirs`, and what `add_data` makes.
+            `team` with the experiment `theirs`, and files that git ignores, `artifact.bin` and `artifacts/a`.
         changes: What the command says that it changes.
         takes_files: Whether it reads or writes files of the work tree through git's filters, as `git add` does.
         code: The exit code where everything is as it should be.
@@ -76,16 +75,6 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         "exp diff good odd --md",
         "exp diff good odd --code",
     ),
-    "import-dvc": _calls("import-dvc"),
-    "add": _calls("add spare.bin", changes=WORK_TREE, takes_files=True),
-    "ls": _calls("ls", "ls --json"),
-    "cat": _calls("cat spare.bin"),
-    "verify": _calls("verify", "verify --all --json"),
-    "diff": _calls("diff", "diff main", "diff --json"),
-    "mv": _calls("mv spare.bin moved.bin", changes=WORK_TREE),
-    "checkout": _calls("checkout", "checkout --force moved.bin"),
-    "rm": _calls("rm --cached moved.bin", changes=WORK_TREE),
-    "get": _calls("get . train.py -o got.py", changes=WORK_TREE),
     "exp artifacts": _calls("exp artifacts odd", "exp artifacts odd --json", "exp artifacts odd --all --csv"),
     "lineage": _calls("lineage odd", "lineage odd --json", "lineage train.py", f"lineage b3:{'0' * 64} --json"),
     "fetch": _calls("fetch team", "fetch team --prune"),
@@ -100,10 +89,20 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "exp rename": _calls("exp rename spare spare-2"),
     "exp remove": _calls("exp remove spare-2", "exp remove --restore spare-2")
     + _calls("exp remove --remote team good", changes=REMOTE),
-    "gc": _calls("gc --dry-run", "gc"),
+    "add": _calls("add artifact.bin artifacts", changes=WORK_TREE),
+    "ls": _calls("ls", "ls --csv", "ls artifacts --json", "ls --rev good --md"),
+    "cat": _calls("cat artifact.bin", "cat artifacts/a"),
+    "diff": _calls("diff", "diff --json", "diff good odd"),
+    "verify": _calls("verify", "verify --all --repair --json"),
+    "mv": _calls("mv artifact.bin moved.bin", changes=WORK_TREE, takes_files=True),
+    "rm": _calls("rm --cached artifacts", "rm --force moved.bin", changes=WORK_TREE, takes_files=True),
+    "checkout": _calls("checkout", "checkout --force", changes=WORK_TREE),
+    "get": _calls("get . train.py -o got.py", changes=WORK_TREE),
+    "import-dvc": _calls("import-dvc", changes=WORK_TREE),
+    "gc": _calls("gc --dry-run", "gc", "gc --cache --older-than 0"),
     "hook": _calls(
         *("hook post-commit", "hook post-rewrite amend", "hook post-merge 0"),
-        f"hook post-checkout {ZERO_ID} {ZERO_ID} 1",
+        f"hook post-checkout {'0' * 40} {'0' * 40} 1",
         takes_files=True,
     )
     + _calls("hook pre-push team x", changes=REMOTE),
@@ -112,17 +111,22 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
 }
 
 
-def add_data(repo: Path) -> None:
-    """Add a file that git ignores and that can become an artifact."""
-    (repo / "spare.bin").write_bytes(bytes(3000))
-    with (repo / ".git/info/exclude").open("a", encoding="utf-8") as file:
-        file.write("spare.bin\nmoved.bin\n")
-
-
 def all_calls() -> Iterator[Call]:
     """Yield every call, in an order in which each finds what it needs."""
     for calls in CALLS.values():
         yield from calls
+
+
+def write_untracked(folder: Path) -> None:
+    """Write the files that the calls track, and let git ignore them, so that the other calls find nothing new.
+
+    Args:
+        folder: The top of a repository.
+    """
+    (folder / ".git/info/exclude").write_text("artifact.bin\nartifacts/\n", encoding="utf-8")
+    (folder / "artifact.bin").write_text("1", encoding="utf-8")
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts/a").write_text("2", encoding="utf-8")
 
 
 def call_gittrack(*words: str, cwd: Path, environ: Mapping[str, str] | None = None) -> Output:
