@@ -25,7 +25,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp remove": ("gittrack.cli.exp.remove", "Remove experiments; 'gittrack gc' makes it final"),
     },
     "artifacts": {
-        "add": ("gittrack.cli.add", "Track files and folders: their content in the cache, pointers in git"),
+        "add": ("gittrack.cli.add", "Track files and folders, with small pointers in git"),
         "checkout": ("gittrack.cli.checkout", "Restore artifacts as their pointers say"),
         "ls": ("gittrack.cli.ls", "List artifacts, or the files of one"),
         "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
