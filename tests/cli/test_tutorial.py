@@ -27,11 +27,11 @@ class Step(NamedTuple):
     shown: str
 
 
-def read_page() -> tuple[dict[str, str], list[Step]]:
+def read_page(page: Path = PAGE) -> tuple[dict[str, str], list[Step]]:
     """Return the files and the commands of the page, in its order."""
     files = {}
     steps = []
-    for kind, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+    for kind, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind == "console":
             commands = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
             steps.extend(Step(*command.split("\n", 1)) for command in commands)
@@ -88,3 +88,14 @@ def test_getting_started_prints_what_it_shows(tmp_path: Path, program: Path) -> 
         actual = normalise(output.replace(str(tmp_path), HOME_ON_THE_PAGE).replace(name[1], "NAME"))
         expected = normalise(step.shown.replace(name_on_the_page[1], "NAME").strip("\n"))
         assert re.fullmatch(as_pattern(expected), actual), f"$ {step.command}\n{output}"
+
+
+def test_the_guide_to_artifacts_prints_what_it_shows(tmp_path: Path, program: Path) -> None:
+    """Each command prints the lines that stand below it, from the first `git init` on."""
+    files, steps = read_page(ROOT / "docs" / "guides" / "artifacts.md")
+    printed = run_page(files, steps, tmp_path, program)
+    assert len(printed) == len(steps) > 15
+    for step, output in zip(steps, printed, strict=True):
+        assert re.fullmatch(as_pattern(normalise(step.shown.strip("\n"))), normalise(output)), (
+            f"$ {step.command}\n{output}"
+        )
