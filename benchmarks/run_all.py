@@ -24,6 +24,7 @@ import bench_run
 import bench_share
 import bench_show
 import bench_start
+import bench_storage
 from timing import GITTRACK, Figure, alternate, keep_bytecode, print_figures
 
 PAGE = Path(__file__).parents[1] / "docs/design/figures.md"
@@ -70,6 +71,7 @@ def measure(dvc: str | None, *, is_quick: bool) -> list[Figure]:
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
+        *storage_figures(64 << 20 if is_quick else bench_storage.SIZE, 1 if is_quick else bench_storage.REPEATS),
     ]
 
 
@@ -130,6 +132,12 @@ def share_figures(n_experiments: int, repeats: int) -> list[Figure]:
         Figure(f"{ours}, {n_experiments:,} experiments", times[ours], times[peer], bench_share.LIMIT * times[peer])
         for ours, peer in (("gittrack push", "git push"), ("gittrack pull", "git fetch"))
     ]
+
+
+def storage_figures(size: int, repeats: int) -> list[Figure]:
+    """Return the seconds of a push and pull of a file beside `cp`, and of looking for many objects."""
+    with tempfile.TemporaryDirectory(dir=bench_storage.find_memory()) as folder:
+        return bench_storage.measure(Path(folder), size, repeats)
 
 
 def run(command: list[str], cwd: Path) -> None:
