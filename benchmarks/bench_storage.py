@@ -181,9 +181,14 @@ def run_server(names: list[str], writer: int, *, can_list: bool) -> None:
     server.serve_forever()
 
 
+def find_memory() -> str | None:
+    """Return a folder whose files are in memory; None where there is none."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
 def main() -> int:
     """Measure, print and return 1 when a limit is broken."""
-    root = sys.argv[1] if len(sys.argv) > 1 else "/dev/shm" if Path("/dev/shm").is_dir() else None
+    root = sys.argv[1] if len(sys.argv) > 1 else find_memory()
     with tempfile.TemporaryDirectory(dir=root) as folder:
         return int(print_figures(measure(Path(folder))) > 0)
 

@@ -20,12 +20,15 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import bench_artifacts
+import bench_git_storage
 import bench_logging
 import bench_peers
 import bench_run
 import bench_share
 import bench_show
 import bench_start
+import bench_storage
 from timing import GITTRACK, Figure, alternate, keep_bytecode, print_figures
 
 PAGE = Path(__file__).parents[1] / "docs/design/figures.md"
@@ -74,6 +77,8 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
+        *storage_figures(64 << 20 if is_quick else bench_storage.SIZE, 1 if is_quick else bench_storage.REPEATS),
+        *artifact_figures(is_quick=is_quick, with_peers=peers is not None),
         *peer_figures(peers, is_quick=is_quick),
     ]
 
@@ -142,6 +147,23 @@ def share_figures(n_experiments: int, repeats: int) -> list[Figure]:
         Figure(f"{ours}, {n_experiments:,} experiments", times[ours], times[peer], bench_share.LIMIT * times[peer])
         for ours, peer in (("gittrack push", "git push"), ("gittrack pull", "git fetch"))
     ]
+
+
+def storage_figures(size: int, repeats: int) -> list[Figure]:
+    """Return the seconds of a push and pull of a file beside `cp`, and of looking for many objects."""
+    with tempfile.TemporaryDirectory(dir=bench_storage.find_memory()) as folder:
+        return bench_storage.measure(Path(folder), size, repeats)
+
+
+def artifact_figures(*, is_quick: bool, with_peers: bool) -> list[Figure]:
+    """Return what adding, restoring, pushing and pulling artifacts takes, on a tmpfs where there is one."""
+    shared_memory = Path("/dev/shm")
+    base = shared_memory if shared_memory.is_dir() else Path(tempfile.gettempdir())
+    file_bytes, n_files = (64 << 20, 2_000) if is_quick else (bench_artifacts.FILE_BYTES, bench_artifacts.N_FILES)
+    repeats = 1 if is_quick else 5
+    figures = bench_artifacts.measure(base, repeats, file_bytes, n_files, with_peers=with_peers)
+    sizes = (64 << 20, 500) if is_quick else (bench_git_storage.FILE_BYTES, bench_git_storage.N_OBJECTS)
+    return [*figures, *bench_git_storage.measure(base, 1 if is_quick else 3, *sizes)]
 
 
 def run(command: list[str], cwd: Path) -> None:
