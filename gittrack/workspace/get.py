@@ -80,16 +80,19 @@ def open_source(
         raise NotTrackedError(
             f"'{shown}' is neither a folder nor an address", hint="name a repository: a path or a URL"
         )
-    sweep_scratch(folder / ".gittrack-get")
-    with scratch_folder(folder / ".gittrack-get") as scratch:
-        repository = _make_repository(scratch / "repository", source, folder, environ)
-        ref = _find_ref(repository, revision, access)
-        fetch_refs(repository, REMOTE, [f"+{ref}:{_REF}"], depth=1, access=access)
-        commit = resolve_revision(repository, _REF).commit
-        (repository.git_dir / "HEAD").write_text(f"{commit}\n", encoding="ascii")
-        yield repository, commit
-    with contextlib.suppress(OSError):
-        (folder / ".gittrack-get").rmdir()
+    root = folder / ".gittrack-get"
+    sweep_scratch(root)
+    try:
+        with scratch_folder(root) as scratch:
+            repository = _make_repository(scratch / "repository", source, folder, environ)
+            ref = _find_ref(repository, revision, access)
+            fetch_refs(repository, REMOTE, [f"+{ref}:{_REF}"], depth=1, access=access)
+            commit = resolve_revision(repository, _REF).commit
+            (repository.git_dir / "HEAD").write_text(f"{commit}\n", encoding="ascii")
+            yield repository, commit
+    finally:
+        with contextlib.suppress(OSError):
+            root.rmdir()
 
 
 def get(
