@@ -168,7 +168,7 @@ def parse_dvc_config(text: str) -> Iterator[str]:
         InvalidDvcFileError: It is no configuration.
 
     Example:
-        >>> list(parse_dvc_config("[cache]\\n dir = /big\\n['remote \\"far\\"']\\n url = s3://bucket\\n"))
+        >>> list(parse_dvc_config("[cache]\n dir = /big\n['remote \"far\"']\n url = s3://bucket\n"))
         ['/big']
     """
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
