@@ -245,7 +245,7 @@ def check_place(repository: Repository, path: str) -> None:
     if is_ignored(repository, pointer_path(path)):
         raise UsageError(
             f"git ignores '{pointer_path(path)}', so nobody would get it",
-            hint=f"see 'git check-ignore -v '{pointer_path(path)}'' for the line in .gitignore, and change it",
+            hint=f"change the line of the ignore file that 'git check-ignore -v {pointer_path(path)}' names",
         )
 
 

@@ -52,7 +52,7 @@ def test_the_module_is_the_command() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("exp shwo", "exp show"), ("show", "exp show"), ("stats", "status"), ("artifacts", "exp artifacts")],
+    [("exp shwo", "exp show"), ("show", "exp show"), ("stats", "status"), ("rename", "exp rename")],
 )
 def test_a_mistyped_command_names_the_one_meant(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Also a command without its group."""
