@@ -117,13 +117,25 @@ def test_lasting_faults_end_soon(
 def test_a_cut_download_continues_where_it_was_cut(
     server: ObjectServer, storage: ObjectwiseStorage, tmp_path: Path, n_bytes: int
 ) -> None:
-    """After a reset at byte k only the bytes from k on are asked for again."""
+    """After a cut at byte k only the bytes from k on are asked for again."""
     cache, meter = make_cache(tmp_path), Meter()
     parcel = put(server, cache, DATA)
     server.faults = [Fault(cut_after=n_bytes)]
     assert storage.fetch([parcel], cache, meter.progress) == []
     assert cache.read(parcel.digest, 1 << 20) == DATA
     assert [entry[2] for entry in server.requests] == [None, f"bytes={n_bytes}-" if n_bytes else None]
+    assert meter.n_bytes == len(DATA)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1000, len(DATA) - 1])
+def test_a_reset_is_overcome(server: ObjectServer, storage: ObjectwiseStorage, tmp_path: Path, n_bytes: int) -> None:
+    """A connection that is torn down, with what was on its way, loses nothing in the end."""
+    cache, meter = make_cache(tmp_path), Meter()
+    parcel = put(server, cache, DATA)
+    server.faults = [Fault(cut_after=n_bytes, is_reset=True)]
+    assert storage.fetch([parcel], cache, meter.progress) == []
+    assert cache.read(parcel.digest, 1 << 20) == DATA
+    assert server.count("GET") == 2
     assert meter.n_bytes == len(DATA)
 
 

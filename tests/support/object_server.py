@@ -26,7 +26,8 @@ class Fault(NamedTuple):
         method: Which requests it is for.
         status: An HTTP status to answer with instead; None for the right one.
         retry_after: A `Retry-After` header to send with it.
-        cut_after: Close the connection after so many bytes of the body, with a reset.
+        cut_after: Close the connection after so many bytes of the body.
+        is_reset: Whether it is closed with a reset, which may swallow bytes that were on their way.
         length: A `Content-Length` to send instead of the right one.
         body: Bytes to send instead of the object.
         headers: Further headers.
@@ -36,6 +37,7 @@ class Fault(NamedTuple):
     status: int | None = None
     retry_after: str | None = None
     cut_after: int | None = None
+    is_reset: bool = False
     length: int | None = None
     body: bytes | None = None
     headers: dict[str, str] = {}  # noqa: RUF012  never changed
@@ -228,7 +230,9 @@ def _answer(
         if fault.cut_after is not None:
             request.wfile.write(body[: fault.cut_after])
             request.wfile.flush()
-            _reset(request)
+            request.close_connection = True
+            if fault.is_reset:
+                _reset(request)
             return
         request.wfile.write(body)
         if fault.length is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -84,6 +87,7 @@ def _serving(command: Sequence[str], cwd: Path | None = None) -> Iterator[int]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call
         )
         try:
             _wait_for(process, port, log)
@@ -95,6 +99,12 @@ def _serving(command: Sequence[str], cwd: Path | None = None) -> Iterator[int]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when the tests are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG of sys/prctl.h
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
