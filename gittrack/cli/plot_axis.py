@@ -81,12 +81,24 @@ def log_ticks(axis: Axis, count: int) -> list[tuple[float, str]]:
         [(-5.0, '1e-5'), (-3.0, '0.001'), (-1.0, '0.1')]
     """
     if axis.only is not None:
-        return [(axis.only, render_number(10**axis.only))]
+        return [(axis.only, render_number(_power_of_ten(axis.only)))]
     first, last = ceil(axis.low), floor(axis.high)
     if last > first:
         stride = ceil((last - first + 1) / count)
         return [(float(power), render_number(10.0**power, 3)) for power in range(first, last + 1, stride)]
-    return [(log10(number), label) for number, label in ticks(Axis(10**axis.low, 10**axis.high), count) if number > 0]
+    return [
+        (log10(number), label)
+        for number, label in ticks(Axis(_power_of_ten(axis.low), _power_of_ten(axis.high)), count)
+        if number > 0
+    ]
+
+
+def _power_of_ten(exponent: float) -> float:
+    """Return ten to a power; the logarithm of the largest float, rounded, may stand for a larger one."""
+    try:
+        return float(10.0**exponent)
+    except OverflowError:
+        return sys.float_info.max
 
 
 def _round_step(axis: Axis, count: int, *, whole: bool) -> float | None:

@@ -176,7 +176,7 @@ def test_the_whole_cache(repo: Path) -> None:
 
 def test_a_pointer_that_calls_a_file_a_folder(repo: Path) -> None:
     """The object is whole, and stays; the artifact is named."""
-    write_pointer(repo, "evil", Pointer("evil", "dir", hash_bytes(b"1"), 1))
+    write_pointer(open_repository(repo), "evil", Pointer("evil", "dir", hash_bytes(b"1"), 1))
     assert said(verified(repo, repair=True)) == [("invalid", ["evil", "data/a"], False)]
     assert cache_of(repo).is_intact(hash_bytes(b"1"))
 

@@ -137,7 +137,7 @@ def test_content_that_is_absent_is_named(repo: Path) -> None:
     assert not (repo / "data").exists()
     with Workspace.open(open_repository(repo)) as workspace:
         tracked = list_workspace_pointers(workspace.repository).tracked
-        assert [is_whole(workspace.cache, one.pointer) for one in tracked] == [False, False]
+        assert [is_whole(workspace.cache, one.pointer.digest, one.pointer.kind) for one in tracked] == [False, False]
         assert len(objects_of(workspace.cache, [one.pointer for one in tracked])) == 6
         drop(workspace.cache, tracked[0].pointer.digest)
         assert len(objects_of(workspace.cache, [one.pointer for one in tracked])) == 2
@@ -162,7 +162,7 @@ def plant(folder: Path, path: str, data: bytes, kind: str = "dir") -> None:
     with Workspace.open(open_repository(folder)) as workspace:
         with Intake(workspace.cache) as intake:
             digest = intake.add_bytes(data)
-        write_pointer(workspace.root, path, Pointer(path, kind, digest, 1))  # type: ignore[arg-type]
+        write_pointer(workspace.repository, path, Pointer(path, kind, digest, 1))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
