@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import MAX_MANIFEST_BYTES, parse_manifest
-from gittrack.artifacts.restore import open_folder
+from gittrack.artifacts.placing import open_folder
 from gittrack.errors import GittrackError
 from gittrack.runs.artifact_place import CACHE
 from gittrack.workspace.workspace import Workspace

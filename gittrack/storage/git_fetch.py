@@ -7,7 +7,6 @@ not walked.
 from __future__ import annotations
 
 import contextlib
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.digest import hash_bytes
@@ -30,6 +29,7 @@ from gittrack.storage.git_layout import (
     parse_from,
 )
 from gittrack.storage.protocol import StorageError
+from gittrack.storage.telling import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from gittrack.storage.protocol import Parcel, Progress
 
 _IN = "refs/in"
-_RECEIVING = re.compile(r"Receiving objects: +(\d+)%")
 _RECEIVING_SHARE = 0.6  # of the progress; the rest is reading what arrived
 _MAX_FROM_BYTES = 1 << 20
 _N_AT_ONCE = 1000  # artifacts in one connection
@@ -91,8 +90,7 @@ class _Fetcher:
     def __init__(self, place: Place, cache: Cache, progress: Progress) -> None:
         self._place = place
         self._cache = cache
-        self._progress = progress
-        self._rest = 0.0
+        self._teller = Teller(progress)
 
     def fetch(self, batch: Sequence[Parcel]) -> None:
         """Fetch artifacts in one connection, then what they have elsewhere."""
@@ -176,15 +174,7 @@ class _Fetcher:
     @contextlib.contextmanager
     def _received(self, names: Sequence[str], n_bytes: float) -> Iterator[TransferRepository]:
         """Give a repository with what the remote has under some names."""
-        told = 0.0
-
-        def on_progress(piece: str) -> None:
-            nonlocal told
-            if match := _RECEIVING.search(piece):
-                share = int(match[1]) / 100 * n_bytes * _RECEIVING_SHARE
-                self._tell(share - told)
-                told = share
-
+        on_progress, finish = self._teller.follow("Receiving objects", n_bytes * _RECEIVING_SHARE)
         access = Access(self._place.access.may_prompt, on_progress)
         refspecs = [f"+{self._place.ref(name)}:{_IN}/{name}" for name in names]
         with transfer_repository(self._place.repository, self._place.remote) as transfer:
@@ -192,7 +182,7 @@ class _Fetcher:
                 fetch_refs(transfer, self._place.remote, refspecs, access=access)
             except GitError as error:
                 raise self._place.unreachable(error) from error
-            self._tell(n_bytes * _RECEIVING_SHARE - told)
+            finish()
             yield transfer
 
     def _read_origins(self, transfer: TransferRepository, commits: Sequence[str]) -> Iterator[list[str]]:
@@ -252,7 +242,7 @@ class _Fetcher:
             if hash_bytes(data) != item.digest:
                 raise WrongContentError(f"other bytes arrived than those of the object {item.digest[:12]}")
             intake.add_bytes(data)
-            self._tell(len(data) * (1 - _RECEIVING_SHARE))
+            self._teller.tell(len(data) * (1 - _RECEIVING_SHARE))
 
     def _take_large(self, transfer: TransferRepository, intake: Intake, item: _Item) -> None:
         """Take the next chunks of an object that a commit has; the last one finishes it."""
@@ -266,16 +256,9 @@ class _Fetcher:
                 data = _checked(blob, chunk_size(item.size, number + index))
                 incoming.write(memoryview(data)[n_skipped:])
                 n_skipped = 0
-                self._tell(len(data) * (1 - _RECEIVING_SHARE))
+                self._teller.tell(len(data) * (1 - _RECEIVING_SHARE))
             if incoming.n_bytes == item.size:  # what lies in parts goes on in the next one
                 incoming.finish()
-
-    def _tell(self, n_bytes: float) -> None:
-        self._rest += n_bytes
-        whole = int(self._rest)
-        if whole > 0:
-            self._rest -= whole
-            self._progress.on_bytes(whole)
 
 
 def _checked(blob: GitObject | None, size: int) -> bytes:

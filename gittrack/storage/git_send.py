@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.cache import ObjectCorruptError, ObjectMissingError
@@ -23,9 +22,10 @@ from gittrack.storage.git_layout import (
     render_from,
     write_commit,
 )
+from gittrack.storage.telling import Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
@@ -38,7 +38,6 @@ _OUT = "refs/out"
 _N_BASES = 10
 _MANIFEST_START = b'{"digest":"b3:'
 _SPLIT_ABOVE_BYTES = 64 << 20  # a smaller object lies in one part, for only larger ones are continued after a cut
-_SENDING = re.compile(r"Writing objects: +(\d+)%")
 _PACKING_SHARE = 0.4  # of the progress; the rest is git's
 
 
@@ -168,8 +167,7 @@ class _Sender:
     def __init__(self, place: Place, cache: Cache, progress: Progress) -> None:
         self._place = place
         self._cache = cache
-        self._progress = progress
-        self._rest = 0.0
+        self._teller = Teller(progress)
 
     def send(self, batch: Sequence[_Outgoing]) -> None:
         """Send artifacts in one push."""
@@ -195,7 +193,7 @@ class _Sender:
                     commit, n_bytes = self._write(pack, outgoing, parts.read(), [])
                     pack.finish()
                 if self._place.listing().get(self._place.ref(names[-1])) == commit:
-                    self._tell(n_bytes * (1 - _PACKING_SHARE))
+                    self._teller.tell(n_bytes * (1 - _PACKING_SHARE))
                 else:
                     self._push(transfer, {names[-1]: commit}, n_bytes)
         with transfer_repository(self._place.repository, self._place.remote) as transfer:
@@ -221,7 +219,7 @@ class _Sender:
         for blob in blobs:
             builder.add(blob.path, pack.add("blob", blob.data))
             n_bytes += len(blob.data)
-            self._tell(len(blob.data) * _PACKING_SHARE)
+            self._teller.tell(len(blob.data) * _PACKING_SHARE)
         if origins:
             builder.add(FROM_PATH, pack.add("blob", render_from(origins)))
         return write_commit(pack.add, builder.write(pack.add), outgoing.parcel.digest), n_bytes
@@ -237,13 +235,13 @@ class _Sender:
         # Parts of an upload that was cut otherwise; nothing refers to them yet.
         stale = {place.ref(name): listing[place.ref(name)] for name in commits if place.ref(name) in listing}
         refspec = f"{'+' if stale else ''}{_OUT}/*:{place.namespace}/*"
-        on_progress, told = self._follow(n_bytes)
+        on_progress, finish = self._teller.follow("Writing objects", n_bytes * (1 - _PACKING_SHARE))
         access = Access(place.access.may_prompt, on_progress)
         try:
             result = push_refs(transfer, place.remote, [refspec], leases=stale, thin=False, access=access)
         except GitError as error:
             raise place.unreachable(error) from error
-        self._tell(n_bytes * (1 - _PACKING_SHARE) - told[0])
+        finish()
         rejected = [ref for ref in result.refs if ref.status == "rejected"]
         if rejected:
             place.forget_listing()
@@ -251,25 +249,6 @@ class _Sender:
             if missing:
                 raise place.refused(missing, result.remarks)
         place.note_pushed(commits)
-
-    def _follow(self, n_bytes: int) -> tuple[Callable[[str], None], list[float]]:
-        """Return what takes git's progress, and how many bytes it has told of."""
-        told = [0.0]
-
-        def on_progress(piece: str) -> None:
-            if match := _SENDING.search(piece):
-                share = int(match[1]) / 100 * n_bytes * (1 - _PACKING_SHARE)
-                self._tell(share - told[0])
-                told[0] = share
-
-        return on_progress, told
-
-    def _tell(self, n_bytes: float) -> None:
-        self._rest += n_bytes
-        whole = int(self._rest)
-        if whole > 0:
-            self._rest -= whole
-            self._progress.on_bytes(whole)
 
 
 class _Parts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.digest import hash_bytes, hash_stream
 from gittrack.artifacts.manifest import FileEntry, render_manifest
-from gittrack.artifacts.restore import open_folder
+from gittrack.artifacts.placing import open_folder
 from gittrack.artifacts.stat_cache import now_ns
 from gittrack.artifacts.walk import FOLDER_FLAGS, UntrackableError, linked_object, walk_files
 

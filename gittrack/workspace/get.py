@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.restore import Restorer
 from gittrack.errors import GittrackError
+from gittrack.experiments.artifact_files import latest_entries, pointer_to
+from gittrack.experiments.lineage import read_logged
 from gittrack.experiments.names import NAMESPACE
 from gittrack.git.objects import read_commit, read_path
 from gittrack.git.process import Git, clean_environment
@@ -17,7 +19,7 @@ from gittrack.paths import check_repository_path
 from gittrack.scratch import scratch_folder, sweep_scratch
 from gittrack.storage.protocol import SILENT, Parcel
 from gittrack.workspace.compare import is_whole, read_files
-from gittrack.workspace.pointers import list_commit_pointers
+from gittrack.workspace.pointers import Tracked, list_commit_pointers
 from gittrack.workspace.revisions import NotTrackedError, find_around, resolve_revision
 from gittrack.workspace.workspace import Workspace
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from gittrack.artifacts.manifest import FileEntry
     from gittrack.git.transfer import Access
     from gittrack.storage.protocol import Progress, Storage
-    from gittrack.workspace.pointers import Tracked
 
     OpenStorage = Callable[[Repository], Storage]
 
@@ -123,7 +124,10 @@ def get(
         InTheWayError: Something is at the target.
     """
     check_repository_path(path)
-    found = find_around(list_commit_pointers(repository, commit).tracked, path)
+    tracked = list_commit_pointers(repository, commit).tracked
+    logged = latest_entries(read_logged(repository, [commit])).values()
+    tracked += [Tracked(one.path, pointer_to(one)) for one in logged]  # what has no pointer, from outside the work tree
+    found = find_around(tracked, path)
     with Workspace.open(repository) as workspace:
         own = workspace.cache
     cache = cache or own
@@ -131,14 +135,14 @@ def get(
     try:
         if found is None:
             return _get_plain(repository, commit, path, target)
-        tracked, rest = found
-        source = own if is_whole(own, tracked.pointer.digest, tracked.pointer.kind) else cache
-        _fetch(repository, source, tracked, open_storage, progress)
+        artifact, rest = found
+        source = own if is_whole(own, artifact.pointer.digest, artifact.pointer.kind) else cache
+        _fetch(repository, source, artifact, open_storage, progress)
         restorer = Restorer(source, target.parent, staging)
-        files = _files_of(source, tracked, rest)
+        files = _files_of(source, artifact, rest)
         if files is None:
-            restorer.write_file(target.name, tracked.pointer.digest)
-            return Got(target, 1, tracked.pointer.size)
+            restorer.write_file(target.name, artifact.pointer.digest)
+            return Got(target, 1, artifact.pointer.size)
         if len(files) == 1 and files[0].path == "":
             restorer.write_file(target.name, files[0].digest, is_executable=files[0].is_executable)
         else:

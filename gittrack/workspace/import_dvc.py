@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gittrack.artifacts.copying import ContentChangedError
 from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import FileEntry, render_manifest
-from gittrack.artifacts.restore import InTheWayError, open_folder, opened
+from gittrack.artifacts.placing import InTheWayError, open_folder, opened
 from gittrack.artifacts.walk import walk_files
 from gittrack.errors import GittrackError
 from gittrack.git.work_tree import read_file

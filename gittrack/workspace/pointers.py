@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.artifacts.placing import put_bytes
 from gittrack.artifacts.pointer import (
     MAX_POINTER_BYTES,
     SUFFIX,
@@ -13,7 +14,6 @@ from gittrack.artifacts.pointer import (
     pointer_path,
     render_pointer,
 )
-from gittrack.artifacts.restore import put_bytes
 from gittrack.git.batch import read_many
 from gittrack.git.work_tree import read_file
 from gittrack.paths import InvalidPathError, check_repository_path

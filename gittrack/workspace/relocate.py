@@ -9,8 +9,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from gittrack.artifacts.placing import InTheWayError, open_folder
 from gittrack.artifacts.pointer import pointer_path
-from gittrack.artifacts.restore import InTheWayError, open_folder
 from gittrack.errors import GittrackError, UsageError
 from gittrack.git.batch import read_one
 from gittrack.git.work_tree import read_file

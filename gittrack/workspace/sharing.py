@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.pointer import pointer_path
+from gittrack.experiments.lineage import read_logged
 from gittrack.storage.memory import FILE_NAME, Memory
 from gittrack.storage.protocol import SILENT, Parcel
 from gittrack.workspace.compare import is_whole
@@ -85,7 +86,9 @@ def parcels_of_commits(
     artifacts = list_pointers_of_commits(repository, commits)
     if walk:
         artifacts += list_pointers_of_commits(repository, commits, known=known, walk=True)
-    return make_parcels(artifacts)
+    # What runs logged is in their records too: earlier versions, and artifacts from outside of the work tree.
+    logged = [Parcel(one.digest, one.kind, one.size, one.path) for one in read_logged(repository, commits)]
+    return list({parcel.digest: parcel for parcel in [*logged, *make_parcels(artifacts)]}.values())
 
 
 def send_artifacts(

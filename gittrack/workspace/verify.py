@@ -11,7 +11,7 @@ from gittrack.artifacts.cache import ObjectCorruptError, ObjectMissingError
 from gittrack.artifacts.digest import MAX_THREADS
 from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import InvalidManifestError, render_manifest
-from gittrack.artifacts.restore import open_folder
+from gittrack.artifacts.placing import open_folder
 from gittrack.errors import GittrackError
 from gittrack.workspace.compare import read_files
 from gittrack.workspace.contents import read_contents

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gittrack.artifacts.restore import InTheWayError
+from gittrack.artifacts.placing import InTheWayError
 from gittrack.errors import UsageError
 from gittrack.workspace.add import TrackedByGitError
 from gittrack.workspace.pointers import list_workspace_pointers

@@ -16,7 +16,8 @@ from gittrack.artifacts import restore as restore_module
 from gittrack.artifacts.cache import ObjectCorruptError, ObjectMissingError
 from gittrack.artifacts.digest import hash_bytes
 from gittrack.artifacts.manifest import FileEntry
-from gittrack.artifacts.restore import InTheWayError, LinkType, Restorer, open_folder
+from gittrack.artifacts.placing import InTheWayError, open_folder
+from gittrack.artifacts.restore import LinkType, Restorer
 from gittrack.errors import GittrackError
 from gittrack.paths import InvalidPathError
 from tests.support.artifacts import damage, fill_cache, read_files, write_files

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gittrack.artifacts.cache import Cache
-from gittrack.artifacts.restore import opened
+from gittrack.artifacts.placing import opened
 from gittrack.artifacts.walk import FOLDER_FLAGS, UntrackableError, temporary_name, walk_files
 from tests.support.artifacts import fill_cache, write_files
 
