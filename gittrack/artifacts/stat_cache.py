@@ -115,6 +115,12 @@ class StatCache:
         self._noted.clear()
         self._loaded.clear()
 
+    def __del__(self) -> None:
+        """Close what nobody closed; what was noted is lost, which costs a hash."""
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     def close(self) -> None:
         """Write what was noted and close the database."""
         self.save()

@@ -348,14 +348,14 @@ def format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def parse_time(text: str) -> float:
+def parse_time(text: object) -> float:
     """Return UTC epoch seconds of an ISO 8601 time.
 
     Raises:
         ValueError: It is of another form.
     """
-    if len(text) != _TIME_LENGTH or text[-1] != "Z":
-        raise ValueError(f"not a time in UTC with microseconds: {text[:40]!r}")
+    if not isinstance(text, str) or len(text) != _TIME_LENGTH or text[-1] != "Z":
+        raise ValueError(f"not a time in UTC with microseconds: {text!r:.40}")
     seconds = datetime.fromisoformat(f"{text[:-1]}+00:00").timestamp()  # eight times as fast as strptime
     if seconds >= _YEAR_10000:  # the last microseconds before it are rounded up, and no date can be made of them
         raise ValueError(f"not a time before the year 10000: {text}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from gittrack.artifacts import restore as restore_module
+from gittrack.artifacts import placing as placing_module
 from gittrack.artifacts.cache import ObjectCorruptError, ObjectMissingError
 from gittrack.artifacts.digest import hash_bytes
 from gittrack.artifacts.manifest import FileEntry
@@ -190,7 +190,7 @@ def test_a_folder_that_becomes_a_link_on_the_way_is_refused(
     """Between the check of one component and the next, and after the last."""
     (tmp_path / "outside/b").mkdir(parents=True)
     (place.root / "a/b").mkdir(parents=True)
-    enter = restore_module._enter
+    enter = placing_module._enter
 
     def swap_and_enter(descriptor: int, name: str, *, create: bool) -> int:
         if name == "b":
@@ -198,7 +198,7 @@ def test_a_folder_that_becomes_a_link_on_the_way_is_refused(
             (place.root / "a").symlink_to(tmp_path / "outside")
         return enter(descriptor, name, create=create)
 
-    monkeypatch.setattr(restore_module, "_enter", swap_and_enter)
+    monkeypatch.setattr(placing_module, "_enter", swap_and_enter)
     place.restorer.write_file("a/b/file", place.small)
     assert read_files(tmp_path / "outside") == {}
     assert (place.root / "moved/b/file").read_bytes() == b"small"
