@@ -144,12 +144,16 @@ class StatCache:
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=_BUSY_S, check_same_thread=False)
-        connection.execute("PRAGMA synchronous=OFF")  # it is disposable
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-            with connection:
-                connection.execute("DROP TABLE IF EXISTS files")
-                connection.execute(_TABLE)
-                connection.execute(f"PRAGMA user_version={_VERSION}")
+        try:
+            connection.execute("PRAGMA synchronous=OFF")  # it is disposable
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                with connection:
+                    connection.execute("DROP TABLE IF EXISTS files")
+                    connection.execute(_TABLE)
+                    connection.execute(f"PRAGMA user_version={_VERSION}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _give_up(self, error: Exception) -> None:
