@@ -12,8 +12,7 @@ from gittrack.git.refs import list_refs
 from gittrack.git.state import read_head
 from gittrack.storage.choose import open_storage, storage_key
 from gittrack.storage.objectwise import DEFAULT_JOBS
-from gittrack.workspace.pointers import list_workspace_pointers
-from gittrack.workspace.sharing import fetch_artifacts, make_parcels, parcels_of_commits, send_artifacts
+from gittrack.workspace.sharing import fetch_artifacts, parcels_of_commits, send_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,11 +95,6 @@ def pull_artifacts(
     storage = open_storage(repository, remote=remote, access=access, n_jobs=n_jobs, confirm=asker(terminal))
     with byte_progress(terminal, "fetching") as progress:
         return fetch_artifacts(workspace.cache, repository, storage, parcels, key=key, progress=progress)
-
-
-def workspace_parcels(repository: Repository) -> list[Parcel]:
-    """Return the artifacts of the work tree as they travel; none in a bare repository."""
-    return make_parcels(list_workspace_pointers(repository).tracked) if repository.work_tree else []
 
 
 def head_commits(repository: Repository) -> list[str]:

@@ -90,7 +90,7 @@ class ArtifactPlace:
         except (InvalidPathError, ValueError):
             return Located(_plain_name(path), is_outside=True)
         try:
-            check_trackable(self.workspace.repository, inside)
+            check_trackable(self.workspace.repository, [inside])
         except (TrackedByGitError, UsageError):  # git has it, or the pointer of a folder above it stands for it
             return Located(inside)
         except InvalidPointerError as error:

@@ -150,25 +150,6 @@ def parse_from(data: bytes) -> list[str]:
     return names
 
 
-def parse_listing(listing: bytes, what: str) -> dict[str, str]:
-    """Return the blobs of ``git ls-tree -r -z`` by their paths.
-
-    Args:
-        listing: What git printed.
-        what: What it is a listing of, for the message.
-
-    Raises:
-        StorageError: There is something other than plain files.
-    """
-    blobs = {}
-    for entry in listing.split(b"\0")[:-1]:
-        head, _, path = entry.partition(b"\t")
-        if not head.startswith(b"100644 blob ") or not path.isascii():
-            raise StorageError(f"{what} holds something that no artifact has: {entry[:100]!r}")
-        blobs[path.decode()] = head[12:].decode()
-    return blobs
-
-
 def _write_tree(folder: _Folder, add: Callable[[str, bytes], str]) -> str:
     entries = []
     for name, item in folder.items():

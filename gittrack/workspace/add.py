@@ -12,7 +12,7 @@ from gittrack.errors import GittrackError, UsageError
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.scratch import sweep_scratch
 from gittrack.workspace.contents import read_contents
-from gittrack.workspace.ignore import ignore_path, is_ignored
+from gittrack.workspace.ignore import find_ignored, ignore_paths
 from gittrack.workspace.pointers import read_workspace_pointer, write_pointer
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gittrack.workspace.contents import Contents
     from gittrack.workspace.workspace import Workspace
 
+_N_AT_ONCE = 1000  # paths on a command line
 _LINKED = {"hardlink", "symlink"}
 
 
@@ -126,7 +127,7 @@ def add(
     """
     repository = workspace.repository
     sweep_scratch(repository.scratch_root)
-    previous = {path: check_trackable(repository, path) for path in dict.fromkeys(paths)}
+    previous = check_trackable(repository, list(dict.fromkeys(paths)))
     found: dict[str, tuple[Contents, int]] = {}
     with Intake(workspace.cache) as intake:
         for path in previous:
@@ -139,10 +140,11 @@ def add(
         pointer = make_pointer(path, contents, details, previous[path])
         if pointer != previous[path]:
             write_pointer(repository, path, pointer)
-        ignore_path(repository, path)
-        if workspace.links[0] in _LINKED:
-            _share_bytes(workspace, path, contents)
         added.append(Added(path, pointer, previous[path], n_new_bytes))
+    ignore_paths(repository, list(found))
+    if workspace.links[0] in _LINKED:
+        for path, (contents, _) in found.items():
+            _share_bytes(workspace, path, contents)
     return added
 
 
@@ -162,7 +164,7 @@ def take_contents(
         GittrackError: See `add`.
         OSError: The same.
     """
-    contents = read_contents(workspace, path, lambda name, folder_fd: tuple(intake.add_file(name, folder_fd, on_bytes)))  # type: ignore[arg-type,return-value]
+    contents = read_contents(workspace, path, lambda name, folder_fd: intake.add_file(name, folder_fd, on_bytes))
     if contents is None:
         raise NothingThereError(f"there is no file or folder '{path}'", hint="look for a misspelt name")
     if contents.kind == "dir":
@@ -192,45 +194,47 @@ def make_pointer(path: str, contents: Contents, details: Details, previous: Poin
     )
 
 
-def check_trackable(repository: Repository, path: str) -> Pointer | None:
-    """Check that a path can be tracked, and return the pointer that is there.
+def check_trackable(repository: Repository, paths: Sequence[str]) -> dict[str, Pointer | None]:
+    """Check that paths can be tracked, by a few questions to git, and return the pointers that are there.
 
     Args:
         repository: A repository with a work tree.
-        path: Relative to the top folder, checked.
+        paths: Relative to the top folder, checked.
 
     Raises:
         TrackedByGitError: git tracks files there.
-        InvalidPointerError: Something that is no pointer stands at its place.
-        GittrackError: See `check_place`.
+        InvalidPointerError: Something that is no pointer stands at the place of one.
+        GittrackError: See `check_places`.
     """
-    check_place(repository, path)
-    tracked = repository.git.run("ls-files", "-z", "--", path).stdout
-    if tracked:
-        first = os.fsdecode(tracked.partition(b"\0")[0])
-        raise TrackedByGitError(f"git tracks '{first}' itself", hint=f"git rm -r --cached -- '{path}'")
-    try:
-        return read_workspace_pointer(repository, path)
-    except InvalidPointerError as error:
-        raise InvalidPointerError(
-            f"'{path}{SUFFIX}' is in the way: {error.message}", hint=error.hint or "move it away"
-        ) from error
+    check_places(repository, paths)
+    for start in range(0, len(paths), _N_AT_ONCE):
+        _check_not_in_git(repository, paths[start : start + _N_AT_ONCE])
+    return {path: _read_pointer(repository, path) for path in paths}
 
 
-def check_place(repository: Repository, path: str) -> None:
-    """Check that there can be an artifact at a path, and a pointer beside it that git takes.
+def check_places(repository: Repository, paths: Sequence[str]) -> None:
+    """Check that there can be artifacts at paths, and pointers beside them that git takes.
 
     Args:
         repository: A repository with a work tree.
-        path: Relative to the top folder, checked.
+        paths: Relative to the top folder, checked.
 
     Raises:
-        InvalidPathError: The name of the pointer would be too long.
-        UsageError: The path is inside of a folder that is tracked as a whole, or of another repository, or git ignores
+        InvalidPathError: The name of a pointer would be too long.
+        UsageError: A path is inside of a folder that is tracked as a whole, or of another repository, or git ignores
             its pointer.
     """
-    check_repository_path(pointer_path(path))
-    root = repository.require_work_tree()
+    pointers = [check_repository_path(pointer_path(path)) for path in paths]
+    for path in paths:
+        _check_not_inside(repository.require_work_tree(), path)
+    for pointer in sorted(find_ignored(repository, pointers)):
+        raise UsageError(
+            f"git ignores '{pointer}', so nobody would get it",
+            hint=f"change the line of the ignore file that 'git check-ignore -v {pointer}' names",
+        )
+
+
+def _check_not_inside(root: Path, path: str) -> None:
     above = path.rpartition("/")[0]
     while above:
         if (root / (above + SUFFIX)).exists():
@@ -242,11 +246,22 @@ def check_place(repository: Repository, path: str) -> None:
                 f"'{path}' is inside of another git repository, '{above}'", hint="track it from within that repository"
             )
         above = above.rpartition("/")[0]
-    if is_ignored(repository, pointer_path(path)):
-        raise UsageError(
-            f"git ignores '{pointer_path(path)}', so nobody would get it",
-            hint=f"change the line of the ignore file that 'git check-ignore -v {pointer_path(path)}' names",
-        )
+
+
+def _check_not_in_git(repository: Repository, paths: Sequence[str]) -> None:
+    tracked = os.fsdecode(repository.git.run("ls-files", "-z", "--", *paths).stdout).split("\0")[:-1]
+    if tracked:
+        path = next(one for one in paths if tracked[0] == one or tracked[0].startswith(f"{one}/"))
+        raise TrackedByGitError(f"git tracks '{tracked[0]}' itself", hint=f"git rm -r --cached -- '{path}'")
+
+
+def _read_pointer(repository: Repository, path: str) -> Pointer | None:
+    try:
+        return read_workspace_pointer(repository, path)
+    except InvalidPointerError as error:
+        raise InvalidPointerError(
+            f"'{path}{SUFFIX}' is in the way: {error.message}", hint=error.hint or "move it away"
+        ) from error
 
 
 def _check_holds_none(repository: Repository, path: str, contents: Contents) -> None:

@@ -10,7 +10,7 @@ from gittrack.errors import GittrackError
 from gittrack.workspace.contents import read_contents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
@@ -86,26 +86,6 @@ def read_files(cache: Cache, digest: Digest) -> list[FileEntry]:
         InvalidManifestError: It is no manifest, or a hostile one.
     """
     return parse_manifest(cache.read(digest, MAX_MANIFEST_BYTES))
-
-
-def objects_of(cache: Cache, pointers: Iterable[Pointer]) -> set[Digest]:
-    """Return every object that artifacts consist of, as far as the cache can tell.
-
-    Args:
-        cache: The cache.
-        pointers: The artifacts.
-    """
-    digests = set()
-    for pointer in pointers:
-        if pointer.digest in digests:
-            continue
-        digests.add(pointer.digest)
-        if pointer.kind == "dir":
-            try:
-                digests.update(entry.digest for entry in read_files(cache, pointer.digest))
-            except (ObjectMissingError, ObjectCorruptError, InvalidManifestError):
-                continue
-    return digests
 
 
 def is_whole(cache: Cache, digest: Digest, kind: Kind) -> bool:

@@ -28,33 +28,48 @@ _SPECIAL = re.compile(r"([\\*?\[\]!#])")
 _ESCAPED = r"\\\1"
 
 
-def is_ignored(repository: Repository, path: str) -> bool:
-    """Return whether git ignores a path; never for a file that it tracks.
+def find_ignored(repository: Repository, paths: Sequence[str], *, even_tracked: bool = False) -> set[str]:
+    """Return those of many paths that git ignores, by one question.
 
     Args:
         repository: A repository with a work tree.
-        path: Relative to the top folder.
+        paths: Relative to the top folder, checked.
+        even_tracked: Whether files count that git tracks all the same.
+
+    Raises:
+        GitError: git cannot answer.
     """
-    return _check_ignore(repository, path)
+    if not paths:
+        return set()
+    listed = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    env = {"GIT_LITERAL_PATHSPECS": "0"}  # check-ignore takes paths, and ends at that variable
+    options = ("--no-index",) if even_tracked else ()
+    answer = repository.git.run("check-ignore", "--stdin", "-z", *options, check=False, env=env, input=listed)
+    if answer.returncode not in {0, 1}:
+        raise GitError(f"git check-ignore failed: {answer.stderr.strip()}", returncode=answer.returncode, stderr="")
+    return set(os.fsdecode(answer.stdout).split("\0")[:-1])
 
 
-def ignore_path(repository: Repository, path: str) -> bool:
-    """Let git ignore an artifact, by a line in the ``.gitignore`` beside it; return whether one was added.
+def ignore_paths(repository: Repository, paths: Sequence[str]) -> list[str]:
+    """Let git ignore artifacts, by lines in the ``.gitignore`` beside each; return those it did not ignore before.
 
     Args:
         repository: A repository with a work tree.
-        path: The artifact.
+        paths: The artifacts.
     """
-    if _check_ignore(repository, path, "--no-index"):
-        return False
+    ignored = find_ignored(repository, paths, even_tracked=True)
+    new = [path for path in dict.fromkeys(paths) if path not in ignored]
+    by_file: dict[str, list[str]] = {}
+    for path in new:
+        by_file.setdefault(ignore_file(path), []).append(_line(path))
     root = repository.require_work_tree()
-    with _alone(repository):
-        text = _read(root, ignore_file(path))
-        ending = "" if not text or text.endswith("\n") else "\n"
-        write_text_file(
-            repository, ignore_file(path), f"{text}{ending}{_line(path)}\n".encode("utf-8", "surrogateescape")
-        )
-    return True
+    for file, lines in by_file.items():
+        with _alone(repository):
+            text = _read(root, file)
+            ending = "" if not text or text.endswith("\n") else "\n"
+            added = "".join(f"{line}\n" for line in lines)
+            write_text_file(repository, file, f"{text}{ending}{added}".encode("utf-8", "surrogateescape"))
+    return new
 
 
 def exclude_paths(repository: Repository, paths: Sequence[str]) -> list[str]:
@@ -67,12 +82,7 @@ def exclude_paths(repository: Repository, paths: Sequence[str]) -> list[str]:
         repository: A repository with a work tree.
         paths: Artifacts, relative to the top; one that git tracks is left as it is.
     """
-    if not paths:
-        return []
-    listed = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    env = {"GIT_LITERAL_PATHSPECS": "0"}
-    answer = repository.git.run("check-ignore", "--stdin", "-z", check=False, env=env, input=listed)
-    ignored = set(os.fsdecode(answer.stdout).split("\0"))
+    ignored = find_ignored(repository, paths)
     others = [path for path in paths if path not in ignored]
     if not others:
         return []
@@ -110,14 +120,6 @@ def stop_ignoring(repository: Repository, path: str) -> bool:
         else:
             (root / ignore_file(path)).unlink()
     return True
-
-
-def _check_ignore(repository: Repository, path: str, *options: str) -> bool:
-    env = {"GIT_LITERAL_PATHSPECS": "0"}  # check-ignore takes paths, and ends at that variable
-    answer = repository.git.run("check-ignore", "--quiet", *options, "--", f"./{path}", check=False, env=env)
-    if answer.returncode not in {0, 1}:
-        raise GitError(f"git check-ignore failed: {answer.stderr.strip()}", returncode=answer.returncode, stderr="")
-    return answer.returncode == 0
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ from gittrack.workspace.dvc_files import (
     render_dvc_list,
 )
 from gittrack.workspace.dvc_stores import OPEN, find_stores
-from gittrack.workspace.ignore import ignore_path
+from gittrack.workspace.ignore import ignore_paths
 from gittrack.workspace.pointers import Tracked, write_pointer
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _is_meant(paths: Sequence[str], path: str) -> bool:
 def _take(taker: _Taker, out: DvcOut, result: Imported) -> Contents | None:
     """Take what DVC tracks into the batch; None when that was noted to be impossible or needless."""
     try:
-        if check_trackable(taker.workspace.repository, out.path) is not None:
+        if check_trackable(taker.workspace.repository, [out.path])[out.path] is not None:
             result.already.append(out.path)
             return None
         return taker.take_folder(out) if out.is_dir else taker.take_file(out)
@@ -272,7 +272,7 @@ def _track(workspace: Workspace, out: DvcOut, contents: Contents, result: Import
     pointer = make_pointer(out.path, contents, details, None)
     try:
         write_pointer(workspace.repository, out.path, pointer)
-        ignore_path(workspace.repository, out.path)
+        ignore_paths(workspace.repository, [out.path])
     except GittrackError as error:
         result.failed.append(NotImported(out.path, error.message))
         return

@@ -14,9 +14,9 @@ from gittrack.artifacts.pointer import pointer_path
 from gittrack.errors import GittrackError, UsageError
 from gittrack.git.batch import read_one
 from gittrack.git.work_tree import read_file
-from gittrack.workspace.add import TrackedByGitError, check_place
+from gittrack.workspace.add import TrackedByGitError, check_places
 from gittrack.workspace.compare import compare, is_whole
-from gittrack.workspace.ignore import ignore_file, ignore_path, stop_ignoring
+from gittrack.workspace.ignore import ignore_file, ignore_paths, stop_ignoring
 from gittrack.workspace.pointers import write_pointer
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def move(workspace: Workspace, tracked: Tracked, target: str) -> Moved:
     _check_target(workspace, source, target)
     pointers = pointer_path(source), pointer_path(target)
     files = [*pointers, ignore_file(source), ignore_file(target)]
-    is_new_line = ignore_path(repository, target)
+    is_new_line = bool(ignore_paths(repository, [target]))
     write_pointer(repository, target, tracked.pointer)
     try:
         _rename(workspace, source, target)
@@ -127,7 +127,7 @@ def _check_target(workspace: Workspace, source: str, target: str) -> None:
     repository = workspace.repository
     if target == source or target.startswith(f"{source}/"):
         raise UsageError(f"'{source}' cannot be moved into itself", hint="name another place")
-    check_place(repository, target)
+    check_places(repository, [target])
     for path in (target, pointer_path(target)):
         if os.path.lexists(workspace.root / path):
             raise InTheWayError(f"there is something at '{path}'", hint="move it away, or name another place")
