@@ -57,14 +57,14 @@ def ignore_paths(repository: Repository, paths: Sequence[str]) -> list[str]:
         repository: A repository with a work tree.
         paths: The artifacts.
     """
-    ignored = find_ignored(repository, paths, even_tracked=True)
-    new = [path for path in dict.fromkeys(paths) if path not in ignored]
-    by_file: dict[str, list[str]] = {}
-    for path in new:
-        by_file.setdefault(ignore_file(path), []).append(_line(path))
     root = repository.require_work_tree()
-    for file, lines in by_file.items():
-        with _alone(repository):
+    with _alone(repository):  # asked under the lock, or two processes would write the same line
+        ignored = find_ignored(repository, paths, even_tracked=True)
+        new = [path for path in dict.fromkeys(paths) if path not in ignored]
+        by_file: dict[str, list[str]] = {}
+        for path in new:
+            by_file.setdefault(ignore_file(path), []).append(_line(path))
+        for file, lines in by_file.items():
             text = _read(root, file)
             ending = "" if not text or text.endswith("\n") else "\n"
             added = "".join(f"{line}\n" for line in lines)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.pointer import pointer_path
 from gittrack.experiments.lineage import read_logged
+from gittrack.scratch import sweep_scratch
 from gittrack.storage.memory import FILE_NAME, Memory
 from gittrack.storage.protocol import SILENT, Parcel
 from gittrack.workspace.compare import is_whole
@@ -116,6 +117,7 @@ def send_artifacts(
         ObjectCorruptError: An object of the cache is damaged, and was not sent.
         StorageError: The storage cannot be reached, or refuses; what had arrived stays.
     """
+    _sweep(cache, repository)
     if not parcels:
         return Sent([], 0, [])
     absent = storage.find_absent(parcels)
@@ -152,12 +154,19 @@ def fetch_artifacts(
         StorageError: The storage cannot be reached, refuses, or served other bytes; what had arrived whole stays.
         OSError: The disk is full; the same.
     """
+    _sweep(cache, repository)
     wanted = [parcel for parcel in parcels if not _is_whole(cache, parcel)]
     absent = set(storage.fetch(wanted, cache, progress)) if wanted else set()
     fetched = [parcel for parcel in wanted if parcel not in absent]
     memory = Memory(repository.state_dir / FILE_NAME)
     memory.note_held(key, [parcel.digest for parcel in fetched], [parcel.digest for parcel in absent])
     return Fetched(fetched, len(parcels) - len(wanted), _explain(repository, sorted(absent)))
+
+
+def _sweep(cache: Cache, repository: Repository) -> None:
+    """Remove what killed transfers left, perhaps gigabytes, also where nothing has to travel now."""
+    sweep_scratch(repository.scratch_root)
+    sweep_scratch(cache.scratch_root)
 
 
 def _is_whole(cache: Cache, parcel: Parcel) -> bool:
