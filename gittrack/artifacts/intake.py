@@ -78,7 +78,7 @@ class Intake:
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.n_new_bytes = 0
         self._numbers = itertools.count(1)  # one step is one bytecode, so threads never get the same number
-        self._pending: dict[Digest, tuple[str, int]] = {}  # the file's name in the folder, and its size
+        self._pending: dict[Digest, str] = {}  # the file's name in the folder
         self._unsynced: list[str] = []
         self._n_asked = 0
         self._present: set[Digest] | None = None
@@ -247,7 +247,7 @@ class Intake:
             _check_expected(digest, expected)
             if self._needs(digest, size):
                 os.fsync(target)
-                self._pending[digest] = (name, size)
+                self._pending[digest] = name
                 return digest
         except BaseException:
             self._drop(name)
@@ -267,7 +267,7 @@ class Intake:
             raise
         finally:
             os.close(target)
-        self._pending[digest] = (name, len(data))
+        self._pending[digest] = name
         self._unsynced.append(name)
 
     def _needs(self, digest: Digest, size: int) -> bool:
@@ -288,7 +288,7 @@ class Intake:
         objects = self.cache.objects
         objects.mkdir(parents=True, exist_ok=True)
         folders: dict[str, Path] = {}
-        for digest, (name, _) in self._pending.items():
+        for digest, name in self._pending.items():
             prefix = digest[:2]
             if prefix not in folders:
                 folders[prefix] = objects / prefix
@@ -398,7 +398,7 @@ class Incoming:
             os.fsync(self._fd)
         else:
             intake._unsynced.append(self._name)  # noqa: SLF001  the same
-        intake._pending[self._digest] = (self._name, self._n_bytes)  # noqa: SLF001  the same
+        intake._pending[self._digest] = self._name  # noqa: SLF001  the same
         os.close(self._fd)
         self._fd = -1
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_MANIFEST_BYTES = 1 << 30
 MAX_FILES = 5_000_000
 MAX_DEPTH = 100
+_N_AT_ONCE = 10_000
 _MAX_SIZE = (1 << 63) - 1
 _KEYS = {"digest", "executable", "path", "size"}
 # What most lines are, byte for byte as they are written.
@@ -68,7 +69,8 @@ def render_manifest(files: Iterable[FileEntry]) -> bytes:
     """
     ordered = sorted(files)
     check_files(ordered)
-    return "".join([_render_line(entry) for entry in ordered]).encode()
+    pieces = range(0, len(ordered), _N_AT_ONCE)  # so that not all lines are held as texts
+    return b"".join("".join(map(_render_line, ordered[start : start + _N_AT_ONCE])).encode() for start in pieces)
 
 
 def parse_manifest(data: bytes) -> list[FileEntry]:
@@ -150,7 +152,9 @@ def _clash(one: str, other: str) -> InvalidManifestError:
 
 
 def _fold(path: str) -> str:
-    return path.casefold() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    if path.isascii():
+        return path if path.islower() else path.lower()  # most are themselves, and need no second text
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _render_line(entry: FileEntry) -> str:

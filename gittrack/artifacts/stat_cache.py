@@ -28,6 +28,7 @@ _COLUMNS = "device, inode, size, mtime_ns, ctime_ns, digest"
 _N_AT_ONCE = 500
 _BUSY_S = 2.0
 _DIGEST_BYTES = 32
+_N_HELD = 10_000  # of more files, not all that is noted is held in memory
 # Times finer than a millisecond show a file system that takes them from the kernel's clock, which ticks every 10 ms
 # at the slowest; others count whole seconds, or two.
 _FINE_WINDOW_NS = 50_000_000
@@ -49,7 +50,8 @@ class StatCache:
         self._connection: sqlite3.Connection | None = None
         self._is_broken = False
         self._noted: dict[tuple[int, int], tuple[int, int, int, bytes]] = {}
-        self._loaded: dict[tuple[int, int], tuple[int, int, int, bytes] | None] = {}
+        self._loaded: dict[tuple[int, int], tuple[int, int, int, bytes]] = {}
+        self._asked: tuple[int, frozenset[int]] = (0, frozenset())
         self._is_empty: bool | None = None
 
     def look_up(self, info: os.stat_result) -> Digest | None:
@@ -61,7 +63,7 @@ class StatCache:
         key = _key(info)
         entry = self._noted.get(key)
         if entry is None:
-            if key not in self._loaded:
+            if key[0] != self._asked[0] or key[1] not in self._asked[1]:
                 self.load(info.st_dev, [info.st_ino])
             entry = self._loaded.get(key)
         return _digest(entry[3]) if entry is not None and entry[:3] == _times(info) else None
@@ -73,17 +75,19 @@ class StatCache:
             device: The device of the folder.
             inodes: Those of its files.
         """
-        self._loaded = {(_signed(device), _signed(inode)): None for inode in inodes}
+        signed_device = _signed(device)
+        self._loaded = {}
+        self._asked = signed_device, frozenset(map(_signed, inodes))
         connection = self._open()
         if connection is None or self._is_empty:
             return
-        keys = [inode for _, inode in self._loaded]
+        keys = list(self._asked[1])
         try:
             for start in range(0, len(keys), _N_AT_ONCE):
                 some = keys[start : start + _N_AT_ONCE]
                 marks = ",".join("?" * len(some))
                 query = f"SELECT {_COLUMNS} FROM files WHERE device=? AND inode IN ({marks})"  # noqa: S608  marks alone
-                for found_device, inode, *entry in connection.execute(query, (_signed(device), *some)):
+                for found_device, inode, *entry in connection.execute(query, (signed_device, *some)):
                     self._loaded[found_device, inode] = tuple(entry)
         except sqlite3.Error as error:
             self._give_up(error)
@@ -98,14 +102,21 @@ class StatCache:
         """
         if not is_racy(info, checked_ns):
             self._noted[_key(info)] = (*_times(info), bytes.fromhex(digest))
+            if len(self._noted) >= _N_HELD:
+                self._write()
 
     def save(self) -> None:
-        """Write what was noted."""
+        """Write what was noted, and forget what was read."""
+        self._write()
+        self._loaded.clear()
+        self._asked = (0, frozenset())
+
+    def _write(self) -> None:
         if not self._noted:
             return
         connection = self._open()
         if connection is not None:
-            rows = [(*key, *value) for key, value in self._noted.items()]
+            rows = ((*key, *value) for key, value in self._noted.items())
             try:
                 with connection:
                     connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -113,7 +124,6 @@ class StatCache:
                 self._give_up(error)
             self._is_empty = False
         self._noted.clear()
-        self._loaded.clear()
 
     def __del__(self) -> None:
         """Close what nobody closed; what was noted is lost, which costs a hash."""

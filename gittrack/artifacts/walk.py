@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from gittrack.artifacts.cache import Cache
 
+_N_AT_ONCE = 5000
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -80,7 +82,7 @@ def walk_files(
     Args:
         folder_fd: The folder, open; it stays open.
         cache: The cache that links may lead to.
-        on_folder: Called with the device of each folder and the inodes of what is in it, before its files.
+        on_folder: Called with the device of a folder and the inodes of the next entries in it, before their files.
 
     Raises:
         UntrackableError: There is a link out of the folder or to a folder, a pipe, a socket or a device, a name that is
@@ -117,30 +119,40 @@ def _walk(root: _Root, prefix: str, descriptor: int, depth: int) -> Iterator[Fou
     try:
         if depth > MAX_DEPTH:
             raise UntrackableError(f"'{prefix}' has more than {MAX_DEPTH} folders above it")
-        below = []
+        below: list[str] = []
         with os.scandir(descriptor) as scan:
-            entries = [entry for entry in scan if not is_leftover(entry.name)]
-        if root.on_folder is not None:
-            root.on_folder(os.fstat(descriptor).st_dev, [entry.inode() for entry in entries])
-        for entry in entries:
-            path = prefix + entry.name
-            if entry.name.casefold() == ".git":
-                raise UntrackableError(
-                    f"'{prefix.removesuffix('/') or '.'}' is a git repository of its own",
-                    hint="track what is inside from within that repository, or move its '.git' away",
-                )
-            if entry.is_dir(follow_symlinks=False):
-                below.append(entry.name)
-            elif entry.is_file(follow_symlinks=False):
-                yield FoundFile(_checked(path), descriptor, entry.name, entry.stat(follow_symlinks=False))
-            elif entry.is_symlink():
-                yield _follow(root, path, descriptor, entry.name)
-            else:
-                raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
+            # Some at a time: a folder may have a million files.
+            while entries := list(itertools.islice(scan, _N_AT_ONCE)):
+                if root.on_folder is not None:
+                    root.on_folder(os.fstat(descriptor).st_dev, [entry.inode() for entry in entries])
+                yield from _files_of(root, prefix, descriptor, entries, below)
         for name in below:
             yield from _walk(root, f"{prefix}{name}/", os.open(name, FOLDER_FLAGS, dir_fd=descriptor), depth + 1)
     finally:
         os.close(descriptor)
+
+
+def _files_of(
+    root: _Root, prefix: str, descriptor: int, entries: Sequence[os.DirEntry[str]], below: list[str]
+) -> Iterator[FoundFile]:
+    """Yield the files among some entries of a folder, and collect its folders."""
+    for entry in entries:
+        path = prefix + entry.name
+        if is_leftover(entry.name):
+            continue
+        if entry.name.casefold() == ".git":
+            raise UntrackableError(
+                f"'{prefix.removesuffix('/') or '.'}' is a git repository of its own",
+                hint="track what is inside from within that repository, or move its '.git' away",
+            )
+        if entry.is_dir(follow_symlinks=False):
+            below.append(entry.name)
+        elif entry.is_file(follow_symlinks=False):
+            yield FoundFile(_checked(path), descriptor, entry.name, entry.stat(follow_symlinks=False))
+        elif entry.is_symlink():
+            yield _follow(root, path, descriptor, entry.name)
+        else:
+            raise UntrackableError(f"'{path}' is neither a file nor a folder", hint="move it elsewhere")
 
 
 def _checked(path: str) -> str:
