@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 from gittrack.cli.artifact_parts import count_artifacts, list_some
 from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.text import sanitise
-from gittrack.git.refs import list_refs
-from gittrack.git.state import read_head
 from gittrack.storage.choose import open_storage, storage_key
 from gittrack.storage.objectwise import DEFAULT_JOBS
-from gittrack.workspace.sharing import fetch_artifacts, parcels_of_commits, send_artifacts
+from gittrack.workspace.sharing import fetch_artifacts, send_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gittrack.cli.terminal import Terminal
-    from gittrack.git.repository import Repository
     from gittrack.git.transfer import Access
     from gittrack.storage.protocol import Parcel
     from gittrack.workspace.sharing import Fetched, Lacking, Sent
@@ -30,19 +27,19 @@ _N_LACKING_SHOWN = 10
 def push_artifacts(
     workspace: Workspace,
     remote: str,
-    commits: Sequence[str],
+    parcels: Sequence[Parcel],
     terminal: Terminal,
     access: Access,
     *,
     n_jobs: int = DEFAULT_JOBS,
     dry_run: bool = False,
-) -> Sent | None:
-    """Send the artifacts of commits, and of the history that the remote lacks; None when there are none.
+) -> Sent:
+    """Send artifacts that the storage of a remote does not hold.
 
     Args:
         workspace: The workspace.
         remote: The remote's name.
-        commits: Which commits.
+        parcels: Which artifacts.
         terminal: Where progress is shown.
         access: How git may talk to the person.
         n_jobs: How many objects travel at once.
@@ -53,10 +50,6 @@ def push_artifacts(
         ObjectCorruptError: An object of the cache is damaged.
     """
     repository = workspace.repository
-    known = list(dict.fromkeys(list_refs(repository, f"refs/remotes/{remote}").values()))
-    parcels = parcels_of_commits(repository, commits, known)
-    if not parcels:
-        return None
     key = storage_key(repository, remote) or ""
     storage = open_storage(repository, remote=remote, access=access, n_jobs=n_jobs, confirm=asker(terminal))
     with byte_progress(terminal, "sending") as progress:
@@ -73,8 +66,8 @@ def pull_artifacts(
     access: Access,
     *,
     n_jobs: int = DEFAULT_JOBS,
-) -> Fetched | None:
-    """Bring artifacts into the cache; None when there are none.
+) -> Fetched:
+    """Bring artifacts into the cache.
 
     Args:
         workspace: The workspace.
@@ -88,19 +81,11 @@ def pull_artifacts(
         StorageError: The storage cannot be reached, refuses, or served other bytes.
         OSError: The disk is full.
     """
-    if not parcels:
-        return None
     repository = workspace.repository
     key = storage_key(repository, remote) or ""
     storage = open_storage(repository, remote=remote, access=access, n_jobs=n_jobs, confirm=asker(terminal))
     with byte_progress(terminal, "fetching") as progress:
         return fetch_artifacts(workspace.cache, repository, storage, parcels, key=key, progress=progress)
-
-
-def head_commits(repository: Repository) -> list[str]:
-    """Return the commit of HEAD, if there is one."""
-    head = read_head(repository).sha
-    return [head] if head else []
 
 
 def asker(terminal: Terminal) -> Callable[[str], bool] | None:

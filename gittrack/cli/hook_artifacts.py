@@ -50,15 +50,14 @@ def send(repository: Repository, remote: str, commits: Sequence[str]) -> None:
     """
     from gittrack.cli.artifact_parts import count_artifacts
     from gittrack.cli.byte_progress import render_size
-    from gittrack.git.refs import list_refs
     from gittrack.storage.choose import open_storage, storage_key
     from gittrack.storage.memory import FILE_NAME, Memory
-    from gittrack.workspace.sharing import parcels_of_commits, send_artifacts
+    from gittrack.workspace.parcels import parcels_to_push
+    from gittrack.workspace.sharing import send_artifacts
 
     key = storage_key(repository, remote) or ""
     held = Memory(repository.state_dir / FILE_NAME).list_held(key)
-    known = list(dict.fromkeys(list_refs(repository, f"refs/remotes/{remote}").values()))
-    parcels = [parcel for parcel in parcels_of_commits(repository, commits, known) if parcel.digest not in held]
+    parcels = [parcel for parcel in parcels_to_push(repository, remote, commits) if parcel.digest not in held]
     if not parcels:
         return
     with Workspace.open(repository) as workspace:

@@ -79,7 +79,7 @@ def _has_experiments(folder: str, environ: Mapping[str, str]) -> bool:
 
 
 def _has_artifacts(folder: str, environ: Mapping[str, str]) -> bool:
-    """Say from files alone whether there may be any artifact: whoever adds or restores one leaves a trace."""
+    """Say from files alone whether there may be any artifact: whoever adds, restores or looks for one leaves a trace."""
     from gittrack.git.location import locate
 
     location = locate(folder, environ)
@@ -94,7 +94,7 @@ def has_artifacts(state_dir: str) -> bool:
     Args:
         state_dir: gittrack's own folder.
     """
-    return any(os.path.exists(f"{state_dir}/{name}") for name in ("cache", "stat.sqlite"))  # noqa: PTH110  pathlib
+    return any(os.path.exists(f"{state_dir}/{name}") for name in ("cache", "stat.sqlite", "storage.sqlite"))  # noqa: PTH110  pathlib
 
 
 def _share(repository: Repository, remote: str, pushed: list[str] | None) -> int:

@@ -50,7 +50,8 @@ def command(*, remote: str | None, experiments: tuple[str, ...], no_artifacts: b
     remote = find_remote(repository, remote, "pull")
     close_dead(repository)
     access = open_access(terminal)
-    _, adopted = pull(repository, remote, names=experiments, access=access)
+    load = None if no_artifacts else _load_artifacts
+    _, adopted = pull(repository, remote, names=experiments, access=access, meanwhile=load)
     settle_arrivals(repository)
     say_refused(terminal, adopted.refused)
     say_renamed(terminal, remote, adopted.renamed)
@@ -58,6 +59,10 @@ def command(*, remote: str | None, experiments: tuple[str, ...], no_artifacts: b
     if no_artifacts:
         return 0
     return int(_pull_artifacts(repository, remote, adopted, terminal, access, n_jobs, is_all=not experiments))
+
+
+def _load_artifacts() -> None:
+    import gittrack.workspace.parcels  # noqa: F401  that is the purpose
 
 
 def _pull_artifacts(
@@ -71,23 +76,25 @@ def _pull_artifacts(
     is_all: bool,
 ) -> bool:
     """Fetch the artifacts of the work tree and of what arrived, restore the former, and say whether any are missing."""
+    from gittrack.experiments.store import list_tips
+    from gittrack.workspace.parcels import make_parcels, parcels_of_commits
+    from gittrack.workspace.pointers import list_workspace_pointers
+
+    arrived = {*adopted.created, *adopted.advanced, *adopted.merged}
+    commits = [tip.commit for tip in list_tips(repository) if tip.experiment in arrived] if arrived else []
+    tracked = list_workspace_pointers(repository).tracked if repository.work_tree and is_all else []
+    parcels = list(dict.fromkeys(make_parcels(tracked) + parcels_of_commits(repository, commits)))
+    if not parcels:
+        return False
+    # Loaded here, because most pulls come no further.
     from gittrack.cli.artifact_parts import count_artifacts, list_some, say_not_restored
     from gittrack.cli.artifact_transfer import fetched_line, pull_artifacts, say_lacking
     from gittrack.cli.byte_progress import byte_progress
-    from gittrack.experiments.store import read_tip
     from gittrack.workspace.checkout import checkout
-    from gittrack.workspace.pointers import list_workspace_pointers
-    from gittrack.workspace.sharing import make_parcels, parcels_of_commits
     from gittrack.workspace.workspace import Workspace
 
-    arrived = [*adopted.created, *adopted.advanced, *adopted.merged]
-    commits = [commit for experiment in arrived if (commit := read_tip(repository, experiment))]
-    tracked = list_workspace_pointers(repository).tracked if repository.work_tree and is_all else []
-    parcels = make_parcels(tracked) + parcels_of_commits(repository, commits, walk=False)
     with Workspace.open(repository) as workspace:
-        fetched = pull_artifacts(workspace, remote, list(dict.fromkeys(parcels)), terminal, access, n_jobs=n_jobs)
-        if fetched is None:
-            return False
+        fetched = pull_artifacts(workspace, remote, parcels, terminal, access, n_jobs=n_jobs)
         say_lacking(terminal, fetched.lacking)
         terminal.echo(fetched_line(fetched))
         # Of experiments that nobody named, what others never shared is said and no failure.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gittrack.cli.hook_pre_push import has_artifacts
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.share_parts import (
     close_dead,
@@ -58,7 +59,7 @@ def command(*, remote: str | None, experiments: tuple[str, ...], dry_run: bool, 
     selection = _select(repository, experiments) if experiments else ALL
     access = open_access(terminal)
     artifacts = None
-    if not no_artifacts:
+    if not no_artifacts and has_artifacts(str(repository.state_dir)):
         artifacts = _push_artifacts(repository, remote, selection, terminal, access, n_jobs=n_jobs, dry_run=dry_run)
     sent = push(repository, remote, selection, dry_run=dry_run, access=access)
     say_renamed(terminal, remote, sent.renamed)
@@ -77,18 +78,24 @@ def _push_artifacts(
     dry_run: bool,
 ) -> Sent | None:
     """Send the artifacts of the selected experiments, and of HEAD where none were named."""
-    from gittrack.cli.artifact_transfer import head_commits, push_artifacts, say_lacking, sent_line
     from gittrack.experiments.store import list_tips
-    from gittrack.workspace.workspace import Workspace
+    from gittrack.git.state import read_head
+    from gittrack.workspace.parcels import parcels_to_push
 
     commits = [tip.commit for tip in list_tips(repository) if selection.holds(tip.experiment)]
-    if selection is ALL:
-        commits += head_commits(repository)
+    if selection is ALL and (head := read_head(repository).sha):
+        commits.append(head)
+    parcels = parcels_to_push(repository, remote, commits)
+    if not parcels:
+        return None
+    # Loaded here, because most pushes come no further.
+    from gittrack.cli.artifact_transfer import push_artifacts, say_lacking, sent_line
+    from gittrack.workspace.workspace import Workspace
+
     with Workspace.open(repository) as workspace:
-        sent = push_artifacts(workspace, remote, commits, terminal, access, n_jobs=n_jobs, dry_run=dry_run)
-    if sent is not None:
-        say_lacking(terminal, sent.lacking)
-        terminal.echo(sent_line(sent, dry_run=dry_run))
+        sent = push_artifacts(workspace, remote, parcels, terminal, access, n_jobs=n_jobs, dry_run=dry_run)
+    say_lacking(terminal, sent.lacking)
+    terminal.echo(sent_line(sent, dry_run=dry_run))
     return sent
 
 

@@ -77,7 +77,7 @@ def _fetch(workspace: Workspace, terminal: Terminal, artifacts: Sequence[Tracked
     """Fetch damaged artifacts again; a storage that cannot be reached is said, and no end of the command."""
     from gittrack.cli.artifact_transfer import pull_artifacts
     from gittrack.cli.share_parts import open_access
-    from gittrack.workspace.sharing import make_parcels
+    from gittrack.workspace.parcels import make_parcels
 
     try:
         pull_artifacts(workspace, None, make_parcels(artifacts), terminal, open_access(terminal))

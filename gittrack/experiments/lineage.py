@@ -197,10 +197,19 @@ def read_logged(repository: Repository, commits: Sequence[str]) -> list[Artifact
     """
     specs = [f"{commit}:{fmt.FOLDER}/{fmt.ARTIFACTS_FILE}" for commit in commits]
     blobs = {blob.oid: blob.data for blob in read_many(repository, specs, max_bytes=fmt.MAX_FILE_BYTES) if blob}
+    return parse_logged(data for data in blobs.values() if data)
+
+
+def parse_logged(records: Iterable[bytes]) -> list[ArtifactEntry]:
+    """Return every version of an artifact that was put into the cache, from the records of logged artifacts.
+
+    Args:
+        records: The contents of files ``artifacts.json``; one that cannot be read is passed over.
+    """
     logged: list[ArtifactEntry] = []
-    for data in blobs.values():
+    for data in records:
         with contextlib.suppress(fmt.FormatError):
-            logged += [entry for entry in fmt.parse_entries(data or b"[]", fmt.ARTIFACTS_FILE) if entry.cached]
+            logged += [entry for entry in fmt.parse_entries(data, fmt.ARTIFACTS_FILE) if entry.cached]
     return logged
 
 

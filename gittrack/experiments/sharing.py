@@ -61,7 +61,12 @@ def fetch(
 
 
 def pull(
-    repository: Repository, remote: str, *, names: Sequence[str] = (), access: Access = QUIET
+    repository: Repository,
+    remote: str,
+    *,
+    names: Sequence[str] = (),
+    access: Access = QUIET,
+    meanwhile: Callable[[], object] | None = None,
 ) -> tuple[Fetched, Adoption]:
     """Fetch the experiments of a remote, and take them up; see `adopt`.
 
@@ -70,14 +75,21 @@ def pull(
         remote: The remote's name.
         names: Only experiments of these names, or ``name@<baseline>``; all by default.
         access: How git may talk to the person.
+        meanwhile: What to do while git fetches, such as to load what is needed afterwards.
 
     Raises:
         GitError: The transfer failed; what had arrived stays, and the next pull continues.
         ExperimentMissingError: The remote has no experiment of a name.
     """
     route = find_route(repository, remote)
+
     # What takes up experiments is loaded while git fetches: on two cores that costs no time.
-    fetched, seen = _fetch(repository, route, names, access=access, meanwhile=_load_adoption)
+    def load() -> None:
+        _load_adoption()
+        if meanwhile is not None:
+            meanwhile()
+
+    fetched, seen = _fetch(repository, route, names, access=access, meanwhile=load)
     from gittrack.experiments import adoption
 
     result = adoption.adopt(repository, route, seen=seen, only=_called(route, seen, names))

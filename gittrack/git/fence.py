@@ -53,12 +53,13 @@ SAFE_SETTINGS = (
 )
 
 # git 2.54 keeps hooks in its settings too, where core.hooksPath does not reach. These commands, of those that are used
-# here, run none; for all others each hook is switched off by its name. (git 2.55 can switch off an event, but not when
-# the settings also hold a hook with the event's name.)
+# here, run none (`status` would only when it wrote the index, which GIT_OPTIONAL_LOCKS keeps it from); for all others
+# each hook is switched off by its name. (git 2.55 can switch off an event, but not when the settings also hold a hook
+# with the event's name.)
 HOOKLESS = frozenset(
     {
-        *("cat-file", "config", "count-objects", "diff-tree", "for-each-ref", "hash-object", "log", "ls-files"),
-        *("ls-remote", "mktree", "remote", "rev-list", "rev-parse", "var", "version"),
+        *("cat-file", "check-ignore", "config", "count-objects", "diff-tree", "for-each-ref", "hash-object", "log"),
+        *("ls-files", "ls-remote", "ls-tree", "mktree", "remote", "rev-list", "rev-parse", "status", "var", "version"),
     }
 )
 LIST_HOOK_SETTINGS = ("config", "--null", "--name-only", "--get-regexp", r"^hook\..*\.event$")

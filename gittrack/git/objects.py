@@ -283,9 +283,17 @@ def object_id(object_format: ObjectFormat, kind: bytes, data: bytes) -> str:
         >>> object_id("sha1", b"blob", b"")
         'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
     """
+    content = b"%s %d\0%s" % (kind, len(data), data)
+    if object_format == "sha1":
+        # As Python's own `random` does it: hashlib loads OpenSSL, which costs the first run of a process 3 ms.
+        with contextlib.suppress(ImportError):
+            from _sha1 import sha1  # type: ignore[import-not-found]
+
+            oid: str = sha1(content, usedforsecurity=False).hexdigest()
+            return oid
     import hashlib
 
-    return hashlib.new(object_format, b"%s %d\0%s" % (kind, len(data), data), usedforsecurity=False).hexdigest()
+    return hashlib.new(object_format, content, usedforsecurity=False).hexdigest()
 
 
 def tree_content(entries: Iterable[TreeEntry]) -> bytes:

@@ -7,7 +7,6 @@ recorded when its content is durable: only then a line in the run's events says 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -19,6 +18,7 @@ from gittrack.artifacts.copying import ContentChangedError
 from gittrack.artifacts.holding import Holder, Room, await_settled
 from gittrack.errors import GittrackError
 from gittrack.runs.journal import JournalWriter
+from gittrack.warn import warn
 
 # What only the thread needs is imported there: the script waits for all that is imported here.
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from gittrack.runs.opening import OpenedRun
     from gittrack.workspace.contents import Contents
 
-_logger = logging.getLogger("gittrack")
 _CLONES = "held"
 _PATIENCE_S = 60.0  # how long a file may go on changing until it is given up
 _LAST_PATIENCE_S = 10.0  # the same when the run ends
@@ -271,7 +270,7 @@ class ArtifactLog:
             self._journal.event("problem", problem)
         if (kind or text) not in self._told:
             self._told.add(kind or text)
-            _logger.warning("%s; training goes on", problem)
+            warn("%s; training goes on", problem)
 
 
 def find_repository(opened: OpenedRun | None, context: RunContext) -> Repository:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.values import InvalidValueError, clean_text, to_plain
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
-_logger = logging.getLogger("gittrack")
 _SUFFIX = ".gittrack"  # that of `gittrack.artifacts.pointer`, whose import the script would wait for
 _NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-/_]*[a-zA-Z0-9])?")  # as git tags of the GTO convention take it
 
@@ -97,7 +96,7 @@ def _usable_name(name: str | None, path: str) -> str | None:
     told = name if name is not None else os.path.splitext(os.path.basename(path.rstrip("/")))[0]  # noqa: PTH119, PTH122
     if _NAME.fullmatch(told):
         return told
-    _logger.warning(
+    warn(
         "%r cannot be the name of an artifact (letters, digits, '-', '_' and '/', a letter or digit at both ends); "
         "'%s' is logged without a name",
         told,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -23,6 +22,7 @@ from gittrack.runs.describe_process import describe_place, describe_process
 from gittrack.runs.finish import author_of, commit_message, merge_params, single_value
 from gittrack.runs.folder import new_run_id
 from gittrack.values import dump_json
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from gittrack.git.state import Head
     from gittrack.runs.context import RunContext
     from gittrack.values import PlainValue
-
-_logger = logging.getLogger("gittrack")
 
 
 class Captured(NamedTuple):
@@ -273,7 +271,7 @@ def _mark_landed(repository: Repository, sha: str, landed: Mapping[Tip, Record])
         try:
             commit = store.rewrite_meta(repository, tip, record.meta, message)
         except RefChangedError:
-            _logger.warning("experiment '%s' changed meanwhile; that it landed is not noted", record.meta.name)
+            warn("experiment '%s' changed meanwhile; that it landed is not noted", record.meta.name)
             continue
         marked.append(Captured(tip.experiment, commit, record, is_new=False))
     return marked

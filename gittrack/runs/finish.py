@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from gittrack.git.state import Identity, read_identity
 from gittrack.runs.claims import claim_numbered_name, release_name
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
 from gittrack.runs.outcome import Outcome, parse_outcome
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from gittrack.runs.journal_reader import JournalContents
     from gittrack.values import PlainValue
 
-_logger = logging.getLogger("gittrack")
 _N_PUBLISH_TRIES = 8
 _LINEAGE = frozenset({"artifact", "input", "output"})
 KILLED_MESSAGE = "the process ended without a word"
@@ -186,7 +185,7 @@ def renamed(repository: Repository, record: Record, baseline: str) -> Record:
     old = record.meta
     name = claim_numbered_name(repository, baseline, old.name, old.id)
     release_name(repository, baseline, old.name)
-    _logger.warning("experiment '%s' appeared meanwhile; recording as '%s'", old.name, name)
+    warn("experiment '%s' appeared meanwhile; recording as '%s'", old.name, name)
     return record._replace(meta=old._replace(name=name))
 
 

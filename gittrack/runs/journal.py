@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gittrack.runs.line_file import LineFile
 from gittrack.values import dump_json, format_number, to_number, validate_metric_name
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -229,10 +230,8 @@ class JournalWriter:
 
     def _warn(self, message: str) -> None:
         if message not in self._warnings:
-            import logging
-
             self._warnings.add(message)
-            logging.getLogger("gittrack").warning(message)
+            warn(message)
 
     def _leave_to_parent(self) -> None:
         """Become inert: this process is a fork of the one that writes, and only that thread goes on."""

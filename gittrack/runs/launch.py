@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from gittrack.runs.outcome import Outcome
 from gittrack.runs.pointer_changes import keep_workspace_pointers, note_outputs
 from gittrack.runs.set_params import set_params
 from gittrack.values import flatten
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from gittrack.runs.context import RunContext
     from gittrack.runs.opening import OpenedRun
     from gittrack.values import PlainValue
-
-_logger = logging.getLogger("gittrack")
 
 
 class Plan(NamedTuple):
@@ -217,7 +215,7 @@ class _Recording:
             self._opened.close(outcome)
         except (GittrackError, OSError) as error:
             folder = self._opened.folder.path
-            _logger.warning("%s; the run is kept in '%s', and the next command records it", error, folder)
+            warn("%s; the run is kept in '%s', and the next command records it", error, folder)
 
 
 def _open(repository: Repository, head: Head, context: RunContext, command: Sequence[str], plan: Plan) -> OpenedRun:

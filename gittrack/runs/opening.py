@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 from pathlib import Path
@@ -22,6 +21,7 @@ from gittrack.runs.describe_process import describe_place, describe_process
 from gittrack.runs.folder import OUTSIDE_RUNS, RUNS, RunFolder, create_folder, new_run_id
 from gittrack.runs.journal import JournalWriter
 from gittrack.runs.start_thread import StartThread
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     import threading
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gittrack.runs.start import Starter
     from gittrack.values import PlainValue
 
-_logger = logging.getLogger("gittrack")
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 Durability = Literal["buffered", "step"]
@@ -104,7 +103,7 @@ class OpenedRun:
         if self.lock is None:
             self._finish_artifacts()
             if not self.folder.path.exists():
-                _logger.warning("the run that this process joined ended first; what was logged after that is lost")
+                warn("the run that this process joined ended first; what was logged after that is lost")
             return
         if outcome.peak_memory_bytes is None:
             from gittrack.runs.environment import peak_memory_bytes  # here: a script need not wait for it to start
@@ -297,9 +296,7 @@ def _open_outside(
 
         temporary = Path(mkdtemp(prefix="gittrack-", dir=context.environ.get("TMPDIR")))
         folder, lock, journal = _create(temporary / OUTSIDE_RUNS, meta, durability)
-    _logger.warning(
-        "%s: the run is kept in '%s'; 'gittrack exp import' in a repository takes it up", reason, folder.path
-    )
+    warn("%s: the run is kept in '%s'; 'gittrack exp import' in a repository takes it up", reason, folder.path)
     return OpenedRun(folder, meta, journal, lock=lock)
 
 
@@ -336,5 +333,5 @@ def _named(repository: Repository, meta: Meta, name: str | None) -> Meta:
         return meta._replace(name=claims.claim_generated_name(repository, baseline, meta.id))
     free = claims.claim_numbered_name(repository, baseline, check_name(name), meta.id)
     if free != name:
-        _logger.warning("experiment '%s' exists already; recording as '%s'", name, free)
+        warn("experiment '%s' exists already; recording as '%s'", name, free)
     return meta._replace(name=free)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
@@ -18,6 +17,7 @@ from gittrack.runs.folder import NO_COMMIT, RUNS, list_folders, sweep_half_made
 from gittrack.runs.journal_reader import read_journals
 from gittrack.runs.outcome import parse_outcome
 from gittrack.scratch import sweep_scratch
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from gittrack.experiments.format import Record
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.outcome import Outcome
-
-_logger = logging.getLogger("gittrack")
 
 
 def close_dead_runs(repository: Repository) -> list[Record]:
@@ -101,7 +99,7 @@ def _close(repository: Repository, folder: RunFolder) -> Record | None:
     except (GittrackError, OSError, ValueError) as error:
         if not folder.path.exists():
             return None
-        _logger.warning("the dead run in '%s' could not be recorded yet: %s", folder.path, error)
+        warn("the dead run in '%s' could not be recorded yet: %s", folder.path, error)
         return None
     finally:
         lock.release()

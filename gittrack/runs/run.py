@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import operator
 import os
 import time
@@ -15,6 +14,7 @@ from gittrack.runs import open_runs
 from gittrack.runs.opening import open_run
 from gittrack.runs.outcome import Outcome
 from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.opening import OpenedRun
 
-_logger = logging.getLogger("gittrack")
 _FIRST_SECOND, _END_OF_SECONDS = -62_135_596_800.0, 253_402_300_800.0  # of the years 1 to 9999
 
 
@@ -88,7 +87,7 @@ class Run:
             self._opened = open_run(context, name=name, group=group, resume=resume, durability=durability)
         except OSError as error:
             self._name = name or "not-recorded"
-            _logger.warning("nothing of this run can be kept: %s; training goes on", error)
+            warn("nothing of this run can be kept: %s; training goes on", error)
             return
         self._name = self._opened.meta.name
         self._journal = self._opened.journal
@@ -357,7 +356,7 @@ class Run:
         try:
             self._opened.close(Outcome(status, message, time.time()))
         except Exception as error:  # noqa: BLE001  training is over, and no fault of ours may make it fail
-            _logger.warning(
+            warn(
                 "experiment '%s' could not be recorded in git: %s; all it logged is in '%s' and the next gittrack "
                 "command records it",
                 self.name,
@@ -404,7 +403,7 @@ class Run:
     def _warn_ended(self) -> None:
         if "ended" not in self._warned:
             self._warned.add("ended")
-            _logger.warning("run '%s' has ended; what is logged to it now is lost", self.name)
+            warn("run '%s' has ended; what is logged to it now is lost", self.name)
 
 
 def _plain_mapping(value: object, what: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
@@ -18,6 +17,7 @@ from gittrack.runs.finish import author_of, commit_message, extend_record, merge
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
 from gittrack.runs.outputs import collect_outputs
 from gittrack.runs.recovery import close_dead_runs, finish_run
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
     import threading
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.outcome import Outcome
-
-_logger = logging.getLogger("gittrack")
 
 
 class Starter:
@@ -139,7 +137,7 @@ class Starter:
             problem = f"the run's start could not be recorded in full: {error}"
             if not self._has_warned:
                 self._has_warned = True
-                _logger.warning("%s; training goes on", problem)
+                warn("%s; training goes on", problem)
             self.journal.event("problem", problem)
 
     def _tell_surroundings(self) -> None:

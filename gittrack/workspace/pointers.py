@@ -19,7 +19,7 @@ from gittrack.git.work_tree import read_file
 from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from gittrack.artifacts.pointer import (
         Pointer,
@@ -77,7 +77,7 @@ def list_workspace_pointers(repository: Repository) -> Pointers:
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", f"*{SUFFIX}")
     names = os.fsdecode(repository.git.run(*arguments, env=env).stdout).split("\0")[:-1]
     found = ((name, read_file(root, name, MAX_POINTER_BYTES)) for name in dict.fromkeys(names))
-    return _parse_all((name, data) for name, data in found if data is not None)
+    return parse_pointers((name, data) for name, data in found if data is not None)
 
 
 def list_commit_pointers(repository: Repository, commit: str) -> Pointers:
@@ -92,32 +92,7 @@ def list_commit_pointers(repository: Repository, commit: str) -> Pointers:
     blobs = {path: head.split()[2] for head, _, path in entries if head.startswith("100")}
     objects = read_many(repository, list(blobs.values()), max_bytes=MAX_POINTER_BYTES)
     found = ((path, blob.data if blob else None) for path, blob in zip(blobs, objects, strict=True))
-    return _parse_all((path, data) for path, data in found if data is not None)
-
-
-def list_pointers_of_commits(
-    repository: Repository, commits: Sequence[str], *, known: Sequence[str] = (), walk: bool = False
-) -> list[Tracked]:
-    """Return the different pointers of many commits, through two processes; what only looks like one is passed over.
-
-    Args:
-        repository: The repository.
-        commits: Their ids.
-        known: With ``walk``: commits whose history is left out.
-        walk: Whether the history of the commits counts too, not only their own trees.
-    """
-    if not commits:
-        return []
-    mode = () if walk else ("--no-walk=unsorted",)
-    lines = "".join([*(f"{commit}\n" for commit in commits), *(f"^{commit}\n" for commit in known)])
-    arguments = ("rev-list", *mode, "--objects", "--missing=allow-any", "--stdin")
-    # `rev-list` knows no -z; it cuts a path at its first line break, and such a name is no pointer's anyway.
-    listing = repository.git.run(*arguments, input=lines.encode()).stdout
-    found = (line.partition(" ") for line in os.fsdecode(listing).split("\n") if line.endswith(SUFFIX))
-    blobs = {oid: path for oid, _, path in found}
-    objects = read_many(repository, list(blobs), max_bytes=MAX_POINTER_BYTES)
-    pairs = zip(blobs.values(), objects, strict=True)
-    return _parse_all((path, blob.data) for path, blob in pairs if blob and blob.kind == "blob" and blob.data).tracked
+    return parse_pointers((path, data) for path, data in found if data is not None)
 
 
 def read_workspace_pointer(repository: Repository, path: str) -> Pointer | None:
@@ -164,7 +139,12 @@ def write_text_file(repository: Repository, path: str, data: bytes) -> None:
     put_bytes(repository.require_work_tree(), repository.scratch_root, path, data)
 
 
-def _parse_all(files: Iterable[tuple[str, bytes]]) -> Pointers:
+def parse_pointers(files: Iterable[tuple[str, bytes]]) -> Pointers:
+    """Return the pointers among files that are named like one.
+
+    Args:
+        files: Their paths and contents; those of an experiment's own folder are passed over.
+    """
     pointers = Pointers([], [])
     for name, data in files:
         path = name.removesuffix(SUFFIX)

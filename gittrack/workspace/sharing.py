@@ -1,24 +1,21 @@
-"""Move artifacts between the cache and a storage: those that commits point to, and nothing twice."""
+"""Move artifacts between the cache and a storage, and nothing twice."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.pointer import pointer_path
-from gittrack.experiments.lineage import read_logged
 from gittrack.scratch import sweep_scratch
 from gittrack.storage.memory import FILE_NAME, Memory
-from gittrack.storage.protocol import SILENT, Parcel
+from gittrack.storage.protocol import SILENT
 from gittrack.workspace.compare import is_whole
-from gittrack.workspace.pointers import list_pointers_of_commits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from gittrack.artifacts.cache import Cache
     from gittrack.git.repository import Repository
-    from gittrack.storage.protocol import Progress, Storage
-    from gittrack.workspace.pointers import Tracked
+    from gittrack.storage.protocol import Parcel, Progress, Storage
 
 _N_EXPLAINED = 20  # each costs a walk through the history
 
@@ -61,35 +58,6 @@ class Fetched(NamedTuple):
     fetched: list[Parcel]
     n_present: int
     lacking: list[Lacking]
-
-
-def make_parcels(artifacts: Iterable[Tracked]) -> list[Parcel]:
-    """Return artifacts as they travel, each content once.
-
-    Args:
-        artifacts: Artifacts with their pointers.
-    """
-    parcels = {pointer.digest: Parcel(pointer.digest, pointer.kind, pointer.size, path) for path, pointer in artifacts}
-    return list(parcels.values())
-
-
-def parcels_of_commits(
-    repository: Repository, commits: Sequence[str], known: Sequence[str] = (), *, walk: bool = True
-) -> list[Parcel]:
-    """Return the artifacts that belong to commits: those in their trees, and in the history that the others lack.
-
-    Args:
-        repository: The repository.
-        commits: Their ids.
-        known: Commits whose history is with the others already.
-        walk: Whether the history counts.
-    """
-    artifacts = list_pointers_of_commits(repository, commits)
-    if walk:
-        artifacts += list_pointers_of_commits(repository, commits, known=known, walk=True)
-    # What runs logged is in their records too: earlier versions, and artifacts from outside of the work tree.
-    logged = [Parcel(one.digest, one.kind, one.size, one.path) for one in read_logged(repository, commits)]
-    return list({parcel.digest: parcel for parcel in [*logged, *make_parcels(artifacts)]}.values())
 
 
 def send_artifacts(

@@ -11,8 +11,9 @@ import pytest
 
 from gittrack.artifacts.cache import Cache
 from gittrack.storage.choose import open_storage, storage_key
+from gittrack.workspace.parcels import make_parcels
 from gittrack.workspace.pointers import list_workspace_pointers
-from gittrack.workspace.sharing import fetch_artifacts, make_parcels, send_artifacts
+from gittrack.workspace.sharing import fetch_artifacts, send_artifacts
 from gittrack.workspace.workspace import Workspace
 from tests.support.artifacts import cache_of, track, write_files
 from tests.support.git_repository import make_repository, open_repository, run_git
