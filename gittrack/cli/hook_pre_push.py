@@ -79,7 +79,7 @@ def _has_experiments(folder: str, environ: Mapping[str, str]) -> bool:
 
 
 def _has_artifacts(folder: str, environ: Mapping[str, str]) -> bool:
-    """Say from files alone whether there may be any artifact: whoever adds, restores or looks for one leaves a trace."""
+    """Say from files alone whether there may be any artifact: whoever adds or looks for one leaves a trace."""
     from gittrack.git.location import locate
 
     location = locate(folder, environ)
