@@ -2,34 +2,38 @@
 
 Everything is written below the cache's ``tmp``, synced, then renamed into place, and the folders are synced too. Small
 files of a batch share one sync of the file system; large ones are synced one by one, so that a batch never waits for
-what other programs wrote.
+what other programs wrote. Small files are written as ``<2 hex>/<62 hex>`` there already, so that all of a folder that
+the cache does not have yet come into place by one rename.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
 import stat
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed, read_exactly, write_all
-from gittrack.artifacts.digest import hash_bytes, hash_mapped, read_pieces
+from gittrack.artifacts.digest import Digest, hash_bytes, hash_mapped, read_pieces
 from gittrack.artifacts.partial import Partial
+from gittrack.artifacts.spreading import MIN_ITEMS, Spread
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
 from gittrack.scratch import new_folder_name, sweep_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from gittrack.artifacts.cache import Cache
-    from gittrack.artifacts.digest import Digest
+    from gittrack.artifacts.walk import FoundFile
 
 _SMALL_BYTES = 1 << 20
 _MAX_SINGLE_SYNCS = 16  # above it, one sync of the file system is quicker
@@ -39,6 +43,8 @@ RESUME_ABOVE_BYTES = 64 << 20  # what has arrived of a larger object is kept for
 _OPEN_SOURCE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
 _OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
 _READ_ONLY = 0o444
+_RECORD = struct.Struct("<32s66s?")  # of a file that a fork took: its digest, the name if it is new, whether to sync it
+_NO_PLACE = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ENOENT}
 
 
 class NotAFileError(GittrackError):
@@ -80,6 +86,8 @@ class Intake:
         self._numbers = itertools.count(1)  # one step is one bytecode, so threads never get the same number
         self._pending: dict[Digest, str] = {}  # the file's name in the folder
         self._unsynced: list[str] = []
+        self._prefix = ""  # of names that no other process of this batch makes
+        self._is_tidy = True  # whether the folders of small files hold nothing but what is pending
         self._n_asked = 0
         self._present: set[Digest] | None = None
 
@@ -121,6 +129,17 @@ class Intake:
             if digest is not None and _is_same(info, os.fstat(source)):
                 return Taken(digest, info)
         raise ContentChangedError(f"'{name}' changes while it is read", hint="wait until nothing writes it")
+
+    def add_many(self, files: Sequence[FoundFile], on_bytes: Callable[[int], object] | None = None) -> Taking:
+        """Begin to copy and hash many files, in several processes where that is quicker; see `add_file`.
+
+        Args:
+            files: The files; their folders are open, and stay open until the work is done.
+            on_bytes: Called with the number of bytes of each file.
+        """
+        if len(files) >= MIN_ITEMS:
+            self._list_present()
+        return Taking(self, files, on_bytes)
 
     def add_object(
         self, source: int, size: int, digest: Digest, on_bytes: Callable[[int], object] | None = None
@@ -257,9 +276,32 @@ class Intake:
         self._drop(name)
         return digest
 
-    def _write_new(self, digest: Digest, data: bytes) -> None:
+    def _accept(self, digest: Digest, staged: str, size: int, *, is_unsynced: bool) -> None:
+        """Count an object as pending that a fork wrote; not twice, where two processes wrote the same."""
+        if digest in self._pending:
+            if staged != self._pending[digest]:
+                self._drop(staged)
+            return
+        self._pending[digest] = staged
+        self.n_new_bytes += size
+        if is_unsynced:
+            self._unsynced.append(staged)
+
+    def _open_small(self, digest: Digest) -> tuple[str, int]:
+        """Make the file of a small object, open for writing, under the name that it will have, if that is free."""
+        name = f"{digest[:2]}/{digest[2:]}"
+        with contextlib.suppress(FileExistsError):  # another thread or process writes the same, or ended within it
+            try:
+                return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+            except FileNotFoundError:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(digest[:2], dir_fd=self._folder_fd)
+                return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
         name = self._new_name()
-        target = os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+        return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+
+    def _write_new(self, digest: Digest, data: bytes) -> None:
+        name, target = self._open_small(digest)
         try:
             write_all(target, data)
         except BaseException:
@@ -276,34 +318,123 @@ class Intake:
             return False
         self._n_asked += 1
         if self._n_asked == _MAX_ASKED:
-            self._present = set(self.cache.list_digests())
+            self._list_present()
         is_listed = self._present is None or digest in self._present
         if is_listed and self.cache.find_size(digest) == size and self.cache.freshen(digest):
             return False
         self.n_new_bytes += size
         return True
 
+    def _list_present(self) -> None:
+        if self._present is None:
+            self._present = set(self.cache.list_digests())
+
     def _rename_all(self) -> list[Path]:
         """Give each object its name; return the folders that changed."""
         objects = self.cache.objects
         objects.mkdir(parents=True, exist_ok=True)
-        folders: dict[str, Path] = {}
-        for digest, name in self._pending.items():
-            prefix = digest[:2]
-            if prefix not in folders:
-                folders[prefix] = objects / prefix
+        by_prefix: dict[str, list[Digest]] = {}
+        for digest in self._pending:
+            by_prefix.setdefault(digest[:2], []).append(digest)
+        for prefix, digests in by_prefix.items():
+            rest = digests
+            if self._is_tidy and self._rename_folder(prefix):
+                rest = [digest for digest in digests if not self._pending[digest].startswith(f"{prefix}/")]
+            elif rest:
                 with contextlib.suppress(FileExistsError):
-                    folders[prefix].mkdir()
-            os.rename(name, f"{objects}/{prefix}/{digest[2:]}", src_dir_fd=self._folder_fd)
+                    (objects / prefix).mkdir()
+            for digest in rest:
+                os.rename(self._pending[digest], f"{objects}/{prefix}/{digest[2:]}", src_dir_fd=self._folder_fd)
         self._pending.clear()
-        return [*folders.values(), objects]
+        return [*(objects / prefix for prefix in by_prefix), objects]
+
+    def _rename_folder(self, prefix: str) -> bool:
+        """Give all small objects of a folder their names at once; False where the cache has that folder already."""
+        try:
+            os.rename(prefix, f"{self.cache.objects}/{prefix}", src_dir_fd=self._folder_fd)
+        except OSError as error:
+            if error.errno in _NO_PLACE:
+                return False
+            raise
+        return True
 
     def _new_name(self) -> str:
-        return str(next(self._numbers))
+        return f"{self._prefix}{next(self._numbers)}"
 
     def _drop(self, name: str) -> None:
-        with contextlib.suppress(OSError):
+        try:
             os.unlink(name, dir_fd=self._folder_fd)
+        except OSError:
+            self._is_tidy = False
+
+
+class Taking:
+    """Files on their way into a batch; leave the ``with`` block to end what is not finished.
+
+    A fork writes into the folder of the batch, under names that no other process of it uses, and tells the digest and
+    the name of each file; what this process knows of the batch it cannot change.
+
+    Args:
+        intake: The batch.
+        files: The files.
+        on_bytes: Called with the number of bytes of each file.
+    """
+
+    def __init__(
+        self, intake: Intake, files: Sequence[FoundFile], on_bytes: Callable[[int], object] | None = None
+    ) -> None:
+        self._intake = intake
+        self._files = files
+        self._on_bytes = on_bytes
+        self._taken: dict[int, Taken] = {}
+        self._names = intake._new_name()  # noqa: SLF001  a part of the batch
+        self._spread = Spread(len(files), _RECORD.size, self._take_in_fork)
+
+    def finish(self) -> list[Taken]:
+        """Wait for the files, and return what they are.
+
+        Raises:
+            GittrackError: See `Intake.add_file`.
+            OSError: The same.
+        """
+        if self._spread.finish(self._take):
+            self._intake._is_tidy = False  # noqa: SLF001  a fork that ended early may have left half a file
+        for item, file in enumerate(self._files):
+            record = self._spread.record(item)
+            if record is not None:
+                self._accept(item, file, record)
+        return [self._taken[item] for item in range(len(self._files))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spread.close()
+
+    def _take(self, item: int) -> None:
+        self._taken[item] = self._intake.add_file(self._files[item].name, self._files[item].folder_fd, self._on_bytes)
+
+    def _take_in_fork(self, fork: int, item: int) -> bytes | None:
+        intake, file = self._intake, self._files[item]
+        intake._prefix = f"{self._names}-{fork}-"  # noqa: SLF001  of the fork's own copy
+        n_before = len(intake._pending)  # noqa: SLF001  the same
+        taken = intake.add_file(file.name, file.folder_fd)
+        if not _is_same(taken.info, file.info):
+            return None  # this process takes it again, and sees what it is now
+        staged = intake._pending[taken.digest] if len(intake._pending) > n_before else ""  # noqa: SLF001  the same
+        is_unsynced = staged in intake._unsynced[-1:]  # noqa: SLF001  the same
+        return _RECORD.pack(bytes.fromhex(taken.digest), staged.encode(), is_unsynced)
+
+    def _accept(self, item: int, file: FoundFile, record: bytes) -> None:
+        """Take over what a fork did; an empty name says that it had nothing to write."""
+        raw, name, is_unsynced = _RECORD.unpack(record)
+        digest, staged, size = Digest(raw.hex()), name.rstrip(b"\0").decode(), file.info.st_size
+        if staged:
+            self._intake._accept(digest, staged, size, is_unsynced=is_unsynced)  # noqa: SLF001  a part of the batch
+        if item not in self._taken:
+            self._taken[item] = Taken(digest, file.info)
+            if self._on_bytes is not None:
+                self._on_bytes(size)
 
 
 class Incoming:

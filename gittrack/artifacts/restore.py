@@ -6,12 +6,14 @@ import contextlib
 import errno
 import os
 import stat
+import struct
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gittrack.artifacts.cache import ObjectMissingError, corrupt
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed
 from gittrack.artifacts.digest import hash_mapped
+from gittrack.artifacts.manifest import InvalidManifestError
 from gittrack.artifacts.placing import (
     OPEN_NEW,
     InTheWayError,
@@ -22,6 +24,7 @@ from gittrack.artifacts.placing import (
     put_file,
     remove_tree,
 )
+from gittrack.artifacts.spreading import Spread
 from gittrack.artifacts.walk import FOLDER_FLAGS
 from gittrack.errors import GittrackError
 from gittrack.paths import check_repository_path
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 LinkType = Literal["reflink", "copy", "hardlink", "symlink"]
 LINK_TYPES: tuple[LinkType, ...] = ("reflink", "copy", "hardlink", "symlink")
 DEFAULT_LINKS: tuple[LinkType, ...] = ("reflink", "copy")
+_RECORD = struct.Struct("<IQQQqq")  # of a file that a fork wrote
+_NS_PER_S = 1_000_000_000
 
 
 class Restored(NamedTuple):
@@ -53,6 +58,40 @@ class Restored(NamedTuple):
     digest: Digest
     info: os.stat_result | None
     placed_ns: int = 0
+
+
+class _Below:
+    """The folder below one of our own that was last written to, open.
+
+    Args:
+        root: The folder of our own, open.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._path = ""
+        self._descriptor = os.dup(root)
+
+    def enter(self, path: str) -> tuple[int, str]:
+        """Return the folder of a file, made where it is not there, and the file's name in it."""
+        above, _, name = path.rpartition("/")
+        if above != self._path:
+            self.close()
+            self._descriptor = make_folders(self._root, above)
+            self._path = above
+        return self._descriptor, name
+
+    def remove(self, path: str) -> None:
+        """Remove what a fork left of a file."""
+        descriptor, name = self.enter(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=descriptor)
+
+    def close(self) -> None:
+        """Close the folder."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor, self._path = -1, ""
 
 
 class Restorer:
@@ -119,6 +158,7 @@ class Restorer:
             InTheWayError: Something is there.
             ObjectMissingError: The cache lacks an object.
             ObjectCorruptError: An object's content is not what its name says.
+            InvalidManifestError: An object has another size than the manifest says.
             OSError: The disk is full or broken.
         """
         check_repository_path(path)
@@ -194,20 +234,42 @@ class Restorer:
             folder = above
 
     def _write_files(self, folder: int, files: Sequence[FileEntry]) -> list[Restored]:
-        """Write files below an open folder of our own, with the folders that they need."""
-        restored = []
-        current, descriptor = "", os.dup(folder)
-        try:
-            for entry in files:
-                above, _, name = entry.path.rpartition("/")
-                if above != current:
-                    os.close(descriptor)
-                    current, descriptor = above, make_folders(folder, above)
-                info = self._write(descriptor, entry.digest, name, is_executable=entry.is_executable)
-                restored.append(Restored(entry.path, entry.digest, info))
-        finally:
-            os.close(descriptor)
-        return restored
+        """Write files below an open folder of our own, with the folders that they need; many in several processes."""
+        written: dict[int, Restored] = {}
+        with contextlib.closing(_Below(folder)) as below:
+
+            def write(item: int) -> None:
+                with contextlib.suppress(FileExistsError):  # a fork is at it, or ended within it
+                    written[item] = self._write_below(below, files[item])
+
+            def write_in_fork(_: int, item: int) -> bytes | None:
+                self._on_bytes = None  # in the fork's own copy
+                info = self._write_below(below, files[item]).info
+                return None if info is None else _pack_info(info)
+
+            may_fork = self._links[0] in DEFAULT_LINKS
+            with Spread(len(files), _RECORD.size, write_in_fork, may_fork=may_fork) as spread:
+                spread.finish(write)
+                for item, entry in enumerate(files):
+                    if item in written:
+                        continue
+                    record = spread.record(item)
+                    if record is None:
+                        below.remove(entry.path)
+                        written[item] = self._write_below(below, entry)
+                    else:
+                        written[item] = Restored(entry.path, entry.digest, _unpack_info(record))
+                        if self._on_bytes is not None:
+                            self._on_bytes(entry.size)
+        return [written[item] for item in range(len(files))]
+
+    def _write_below(self, below: _Below, entry: FileEntry) -> Restored:
+        descriptor, name = below.enter(entry.path)
+        info = self._write(descriptor, entry.digest, name, is_executable=entry.is_executable)
+        size = self.cache.find_size(entry.digest) if info is None else info.st_size
+        if size != entry.size:  # the folder would never be as its manifest says
+            raise InvalidManifestError(f"the list of files has a wrong size for '{entry.path}'")
+        return Restored(entry.path, entry.digest, info)
 
     def _write(
         self, folder: int, digest: Digest, name: str = "new", *, is_executable: bool = False
@@ -228,7 +290,8 @@ class Restorer:
             elif (
                 link == "copy" or "copy" not in self._links
             ):  # a copy shares blocks where it can, if that is wanted too
-                info = self._copy(folder, digest, name, is_executable=is_executable, may_copy=link == "copy")
+                may_copy = link == "copy"
+                info = self._copy(folder, digest, name, is_executable=is_executable, may_copy=may_copy)
                 if info is not None:
                     return info
         raise GittrackError(
@@ -275,6 +338,18 @@ class Restorer:
     def _check(self, digest: Digest) -> None:
         if not self.cache.is_intact(digest):
             raise corrupt(digest)
+
+
+def _pack_info(info: os.stat_result) -> bytes:
+    return _RECORD.pack(info.st_mode, info.st_ino, info.st_dev, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+def _unpack_info(record: bytes) -> os.stat_result:
+    """Return what a fork found of a file that it wrote: mode, inode, device, size and the times of its change."""
+    mode, inode, device, size, mtime_ns, ctime_ns = _RECORD.unpack(record)
+    seconds = mtime_ns // _NS_PER_S, ctime_ns // _NS_PER_S
+    nanoseconds = {"st_mtime_ns": mtime_ns, "st_ctime_ns": ctime_ns}
+    return os.stat_result((mode, inode, device, 1, 0, 0, size, seconds[0], *seconds), nanoseconds)
 
 
 def is_regular(info: os.stat_result) -> bool:

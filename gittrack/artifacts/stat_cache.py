@@ -60,6 +60,8 @@ class StatCache:
         Args:
             info: What the file is now.
         """
+        if self._is_empty and not self._noted:
+            return None
         key = _key(info)
         entry = self._noted.get(key)
         if entry is None:
@@ -101,7 +103,8 @@ class StatCache:
             checked_ns: When that was seen, UTC nanoseconds: before the file was read.
         """
         if not is_racy(info, checked_ns):
-            self._noted[_key(info)] = (*_times(info), bytes.fromhex(digest))
+            times = info.st_size, info.st_mtime_ns, info.st_ctime_ns
+            self._noted[_key(info)] = (*times, bytes.fromhex(digest))
             if len(self._noted) >= _N_HELD:
                 self._write()
 

@@ -45,6 +45,7 @@ def byte_progress(terminal: Terminal, label: str) -> Iterator[Progress]:
         return
     from tqdm import tqdm
 
+    tqdm.monitor_interval = 0  # its thread would keep many small files from being read in several processes
     lock = Lock()
     with tqdm(
         total=0, unit="B", unit_scale=True, unit_divisor=_STEP, desc=label, file=terminal.stderr, leave=False,

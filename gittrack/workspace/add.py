@@ -11,7 +11,7 @@ from gittrack.artifacts.pointer import SUFFIX, InvalidPointerError, Pointer, poi
 from gittrack.errors import GittrackError, UsageError
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.scratch import sweep_scratch
-from gittrack.workspace.contents import read_contents
+from gittrack.workspace.contents import Taker, read_contents
 from gittrack.workspace.ignore import find_ignored, ignore_paths
 from gittrack.workspace.pointers import read_workspace_pointer, write_pointer
 
@@ -164,7 +164,12 @@ def take_contents(
         GittrackError: See `add`.
         OSError: The same.
     """
-    contents = read_contents(workspace, path, lambda name, folder_fd: intake.add_file(name, folder_fd, on_bytes))
+    take = Taker(
+        one=lambda name, folder_fd: intake.add_file(name, folder_fd, on_bytes),
+        many=lambda files: intake.add_many(files, on_bytes),
+        is_into_cache=True,
+    )
+    contents = read_contents(workspace, path, take)
     if contents is None:
         raise NothingThereError(f"there is no file or folder '{path}'", hint="look for a misspelt name")
     if contents.kind == "dir":

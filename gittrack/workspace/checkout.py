@@ -135,7 +135,6 @@ def _restore(workspace: Workspace, restorer: Restorer, compared: Compared, *, fo
         if missing := workspace.cache.find_missing(entry.digest for entry in wanted):
             raise ObjectMissingError(f"{len(missing)} objects of '{path}' are not in the cache")
         if compared.state == "missing":
-            _check_sizes(workspace.cache, wanted, path)
             _note(workspace, restorer.write_new_folder(path, wanted))
             return
         _check_sizes(workspace.cache, wanted, path)

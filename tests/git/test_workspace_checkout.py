@@ -15,17 +15,19 @@ from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import FileEntry, render_manifest
 from gittrack.artifacts.pointer import Pointer
 from gittrack.workspace.compare import compare, is_whole
-from gittrack.workspace.contents import hash_file, read_contents
+from gittrack.workspace.contents import HASHING, hash_file, read_contents
 from gittrack.workspace.pointers import list_workspace_pointers, write_pointer
 from gittrack.workspace.workspace import Workspace
 from tests.support.artifacts import cache_of, damage, drop, read_files, restore, track, write_files
 from tests.support.git_repository import open_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from gittrack.artifacts.walk import FoundFile
     from gittrack.workspace.compare import Compared
+    from gittrack.workspace.contents import Taking
 
     Git = Callable[..., str]
 
@@ -309,13 +311,14 @@ def test_unchanged_files_are_not_read_again(repo: Path, monkeypatch: pytest.Monk
 def test_a_file_that_vanishes_while_a_folder_is_read_is_no_missing_folder(repo: Path) -> None:
     """It is an error of that moment; the folder is still there."""
 
-    def vanish(name: str, folder_fd: int) -> object:
-        os.unlink(name, dir_fd=folder_fd)
-        return hash_file(name, folder_fd)
+    def vanish(files: Sequence[FoundFile]) -> Taking:
+        for found in files:
+            os.unlink(found.name, dir_fd=found.folder_fd)
+        return HASHING.many(files)
 
     (repo / "data/a").write_text("changed")
     with Workspace.open(open_repository(repo)) as workspace, pytest.raises(FileNotFoundError):
-        read_contents(workspace, "data", vanish)  # type: ignore[arg-type]
+        read_contents(workspace, "data", HASHING._replace(many=vanish))
     assert states(repo)["data"] == "modified"
 
 
