@@ -86,7 +86,7 @@ class Intake:
         self._numbers = itertools.count(1)  # one step is one bytecode, so threads never get the same number
         self._pending: dict[Digest, str] = {}  # the file's name in the folder
         self._unsynced: list[str] = []
-        self._prefix = ""  # of names that no other process of this batch makes
+        self._prefix = "n"  # of names that no other process of this batch makes, and no folder of small files has
         self._is_tidy = True  # whether the folders of small files hold nothing but what is pending
         self._n_asked = 0
         self._present: set[Digest] | None = None

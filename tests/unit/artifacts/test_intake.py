@@ -240,3 +240,20 @@ def test_what_arrives_is_checked(cache: Cache, n_bytes: int) -> None:
     assert objects(cache) == set()
     receive(data[:3], data[3:])
     assert cache.path(digest).read_bytes() == data
+
+
+def test_names_of_what_arrives_are_none_of_the_folders_of_small_objects(tmp_path: Path) -> None:
+    """Both are in the folder of the batch: numbered files, and folders such as `10` and `99`."""
+    cache = Cache(tmp_path / "cache")
+    contents = [b"small %d" % number for number in range(1000)]
+    arriving = [b"arriving %d" % number for number in range(120)]
+    with Intake(cache) as batch:
+        for content in contents:
+            batch.add_bytes(content)
+        for content in arriving:
+            incoming = batch.receive(hash_bytes(content), len(content))
+            incoming.write(content)
+            incoming.finish()
+    digests = [hash_bytes(content) for content in contents + arriving]
+    assert {"10", "99"} <= {digest[:2] for digest in digests}
+    assert all(cache.is_intact(digest) for digest in digests)
