@@ -113,18 +113,19 @@ class Intake:
             os.close(source)
 
     def add_open_file(self, source: int, name: str, on_bytes: Callable[[int], object] | None = None) -> Taken:
-        """Copy an open file from its start; see `add_file`.
+        """Copy an open file; see `add_file`.
 
         Args:
-            source: The file, open for reading.
+            source: The file, open for reading at its start.
             name: What people call it, for messages.
             on_bytes: Called with the number of bytes of each piece that was copied.
         """
-        for _ in range(_N_TRIES):
+        for number in range(_N_TRIES):
             info = os.fstat(source)
             if not stat.S_ISREG(info.st_mode):
                 raise NotAFileError(f"'{name}' is not a regular file")
-            os.lseek(source, 0, os.SEEK_SET)
+            if number:
+                os.lseek(source, 0, os.SEEK_SET)
             digest = self._take(source, info.st_size, on_bytes)
             if digest is not None and _is_same(info, os.fstat(source)):
                 return Taken(digest, info)
@@ -290,15 +291,15 @@ class Intake:
     def _open_small(self, digest: Digest) -> tuple[str, int]:
         """Make the file of a small object, open for writing, under the name that it will have, if that is free."""
         name = f"{digest[:2]}/{digest[2:]}"
-        with contextlib.suppress(FileExistsError):  # another thread or process writes the same, or ended within it
-            try:
-                return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
-            except FileNotFoundError:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(digest[:2], dir_fd=self._folder_fd)
-                return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
-        name = self._new_name()
-        return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+        try:
+            return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(digest[:2], dir_fd=self._folder_fd)
+            return self._open_small(digest)
+        except FileExistsError:  # another thread or process writes the same, or ended within it
+            name = self._new_name()
+            return name, os.open(name, _OPEN_NEW, _READ_ONLY, dir_fd=self._folder_fd)
 
     def _write_new(self, digest: Digest, data: bytes) -> None:
         name, target = self._open_small(digest)

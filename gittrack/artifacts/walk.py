@@ -138,9 +138,9 @@ def _files_of(
     """Yield the files among some entries of a folder, and collect its folders."""
     for entry in entries:
         path = prefix + entry.name
-        if is_leftover(entry.name):
+        if entry.name[0] == "." and is_leftover(entry.name):
             continue
-        if entry.name.casefold() == ".git":
+        if entry.name[0] == "." and entry.name.casefold() == ".git":
             raise UntrackableError(
                 f"'{prefix.removesuffix('/') or '.'}' is a git repository of its own",
                 hint="track what is inside from within that repository, or move its '.git' away",

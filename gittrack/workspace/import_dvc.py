@@ -243,6 +243,7 @@ class _Taker:
         if not stat.S_ISREG(before.st_mode) or hash_dvc(descriptor, is_legacy=is_legacy) != md5:
             return None
         try:
+            os.lseek(descriptor, 0, os.SEEK_SET)
             taken = self._intake.add_open_file(descriptor, path, self._on_bytes)
         except ContentChangedError:
             return None
