@@ -82,6 +82,16 @@ def is_address(text: str) -> bool:
     return ":" in text or text.startswith((".", "/", "~"))
 
 
+def is_local_url(url: str) -> bool:
+    """Return whether a remote's URL means a folder of this machine.
+
+    Example:
+        >>> is_local_url("../project.git"), is_local_url("file:///srv/x.git"), is_local_url("example.org:x.git")
+        (True, True, False)
+    """
+    return url.startswith("file://") or ":" not in url.partition("/")[0]
+
+
 def remote_url(repository: Repository, name: str) -> str | None:
     """Return the URL that git would contact (``url.*.insteadOf`` applied), without credentials.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gittrack.git.transfer import Access
     from gittrack.storage.protocol import Parcel, Progress
 
-PART_BYTES = 1 << 30  # hosts refuse pushes of two GiB
+PART_BYTES = 256 << 20
 
 
 class GitStorage:
@@ -31,7 +31,7 @@ class GitStorage:
         repository: The user's repository.
         remote: The remote's name, or an address.
         access: How git may talk to the person.
-        part_bytes: How much content one push has at the most; a larger artifact goes in parts.
+        part_bytes: How much content of a large artifact one push has; larger ones go in parts.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ not walked.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.digest import hash_bytes
@@ -29,6 +30,7 @@ from gittrack.storage.git_layout import (
     parse_from,
 )
 from gittrack.storage.protocol import StorageError
+from gittrack.storage.side_by_side import entered_ahead
 from gittrack.storage.telling import Teller
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def fetch_parcels(place: Place, parcels: Sequence[Parcel], cache: Cache, progres
     n_bytes = 0
     for parcel in parcels:
         progress.on_total(parcel.size)
-        if batch and (n_bytes + parcel.size > place.part_bytes or len(batch) >= _N_AT_ONCE):
+        if batch and (n_bytes + parcel.size > place.batch_bytes or len(batch) >= _N_AT_ONCE):
             fetcher.fetch(batch)
             batch, n_bytes = [], 0
         batch.append(parcel)
@@ -118,24 +120,30 @@ class _Fetcher:
         self._place.memory.note_origins(parcel.digest, names)
         queue, seen = list(names), {*names, str(parcel.digest)}
         while queue and not self._is_here(parcel):
-            is_part = "." in queue[0]
-            some = queue[:1] if is_part else [name for name in queue if "." not in name][:_N_ORIGINS_AT_ONCE]
-            queue = [name for name in queue if name not in some]
-            present = [name for name in some if self._place.ref(name) in self._place.listing()]
-            if not present:
-                continue
-            with self._received(present, 0) as transfer:
-                commits = [self._place.listing()[self._place.ref(name)] for name in present]
-                for commit in commits:
-                    self._import(transfer, commit, parcel)
-                for further in self._read_origins(transfer, commits):
-                    queue += [name for name in further if name not in seen]
-                    seen.update(further)
+            parts = list(itertools.takewhile(_is_part, queue))
+            groups = [[name] for name in parts] or [[name for name in queue if not _is_part(name)][:_N_ORIGINS_AT_ONCE]]
+            queue = [name for name in queue if name not in {one for group in groups for one in group}]
+            held = [present for group in groups if (present := [name for name in group if self._is_held(name)])]
+            ahead = self._place.n_at_once if self._place.n_at_once > 1 else 0
+            received = entered_ahead((self._received(present, 0) for present in held), ahead)
+            with contextlib.closing(received):
+                for present, transfer in zip(held, received, strict=True):
+                    commits = [self._place.listing()[self._place.ref(name)] for name in present]
+                    for commit in commits:
+                        self._import(transfer, commit, parcel)
+                    for further in self._read_origins(transfer, commits):
+                        queue += [name for name in further if name not in seen]
+                        seen.update(further)
+                    if self._is_here(parcel):
+                        return
         if not self._is_here(parcel):
             raise StorageError(
                 f"'{parcel.path}' on {self._place.remote} is not whole",
                 hint="where it still is, remove its ref on the remote and push again",
             )
+
+    def _is_held(self, name: str) -> bool:
+        return self._place.ref(name) in self._place.listing()
 
     def _import(self, transfer: TransferRepository, commit: str, parcel: Parcel) -> None:
         if parcel.kind == "dir":
@@ -259,6 +267,10 @@ class _Fetcher:
                 self._teller.tell(len(data) * (1 - _RECEIVING_SHARE))
             if incoming.n_bytes == item.size:  # what lies in parts goes on in the next one
                 incoming.finish()
+
+
+def _is_part(name: str) -> bool:
+    return "." in name
 
 
 def _checked(blob: GitObject | None, size: int) -> bytes:

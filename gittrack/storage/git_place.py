@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.digest import Digest, is_digest
 from gittrack.git.process import GitError
+from gittrack.git.remotes import is_local_url, remote_url
 from gittrack.git.settings import read_setting
 from gittrack.git.tracking import NAMESPACE_SETTING
 from gittrack.git.transfer import list_remote_refs
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
     from gittrack.git.transfer import Access, PushedRef
 
+_PARTS_PER_BATCH = 4  # a GiB; hosts refuse pushes of two
+_N_AT_ONCE = 2  # git hashes what it sends and what it receives in one thread each
 _NAMESPACE = "refs/gittrack/artifacts"
 
 
@@ -28,7 +32,12 @@ class Place:
         repository: The user's repository.
         remote: The remote's name, or its address where the repository has no name for it.
         access: How git may talk to the person.
-        part_bytes: How much content one push may have.
+        part_bytes: How much content of a large artifact one push may have.
+
+    Attributes:
+        batch_bytes: How much content one push of several artifacts may have.
+        n_at_once: How many parts of an artifact may travel at once: one where git may have to ask for a password, and
+            over a network, which is slower than the hashing that is shared out so.
     """
 
     def __init__(self, repository: Repository, remote: str, access: Access, part_bytes: int) -> None:
@@ -36,10 +45,16 @@ class Place:
         self.remote = remote
         self.access = access
         self.part_bytes = part_bytes
+        self.batch_bytes = _PARTS_PER_BATCH * part_bytes
         self.memory = Memory(repository.state_dir / FILE_NAME)
         prefix = read_setting(repository, NAMESPACE_SETTING)
         self.namespace = f"{prefix}/artifacts" if prefix else _NAMESPACE
         self._listing: dict[str, str] | None = None
+
+    @cached_property
+    def n_at_once(self) -> int:  # noqa: D102  an attribute of the class
+        url = remote_url(self.repository, self.remote) or self.remote
+        return _N_AT_ONCE if is_local_url(url) else 1
 
     def ref(self, name: str) -> str:
         """Return the ref of an artifact, or of a part of one."""

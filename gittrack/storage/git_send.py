@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.cache import ObjectCorruptError, ObjectMissingError
@@ -22,10 +24,12 @@ from gittrack.storage.git_layout import (
     render_from,
     write_commit,
 )
+from gittrack.storage.side_by_side import SideBySide
 from gittrack.storage.telling import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from gittrack.artifacts.cache import Cache
     from gittrack.artifacts.digest import Digest
@@ -100,7 +104,7 @@ def send_parcels(place: Place, parcels: Sequence[Parcel], cache: Cache, progress
         if outgoing.n_bytes > place.part_bytes:
             sender.send_in_parts(outgoing)
             continue
-        if batch and n_bytes + outgoing.n_bytes > place.part_bytes:
+        if batch and n_bytes + outgoing.n_bytes > place.batch_bytes:
             sender.send(batch)
             batch, n_bytes = [], 0
         batch.append(outgoing)
@@ -172,7 +176,7 @@ class _Sender:
     def send(self, batch: Sequence[_Outgoing]) -> None:
         """Send artifacts in one push."""
         commits: dict[str, str] = {}
-        with transfer_repository(self._place.repository, self._place.remote) as transfer:
+        with self._transfer() as transfer:
             with self._pack(transfer) as pack:
                 for outgoing in batch:
                     blobs = self._read(outgoing)
@@ -186,22 +190,34 @@ class _Sender:
         """Send one large artifact by several pushes; what was cut is continued at its part."""
         parts = _Parts(self._read(outgoing), self._place.part_bytes)
         names: list[str] = []
-        while parts.are_left:
-            names.append(f"{outgoing.parcel.digest}.{len(names) + 1:04}")
-            with transfer_repository(self._place.repository, self._place.remote) as transfer:
-                with self._pack(transfer) as pack:
-                    commit, n_bytes = self._write(pack, outgoing, parts.read(), [])
-                    pack.finish()
-                if self._place.listing().get(self._place.ref(names[-1])) == commit:
-                    self._teller.tell(n_bytes * (1 - _PACKING_SHARE))
-                else:
-                    self._push(transfer, {names[-1]: commit}, n_bytes)
-        with transfer_repository(self._place.repository, self._place.remote) as transfer:
+        self._place.listing()  # asked once, before there are threads
+        with SideBySide[None](self._place.n_at_once) as pushes:
+            while parts.are_left:
+                names.append(f"{outgoing.parcel.digest}.{len(names) + 1:04}")
+                with ExitStack() as stack:
+                    transfer = stack.enter_context(self._transfer())
+                    with self._pack(transfer) as pack:
+                        commit, n_bytes = self._write(pack, outgoing, parts.read(), [])
+                        pack.finish()
+                    push = partial(self._push_part, stack.pop_all(), transfer, names[-1], commit, n_bytes)
+                pushes.start(push)
+        with self._transfer() as transfer:
             with self._pack(transfer) as pack:
                 commit = self._write(pack, outgoing, iter(()), [*names, *outgoing.origins])[0]
                 pack.finish()
             self._push(transfer, {outgoing.parcel.digest: commit}, 0)
         self._place.memory.note_origins(outgoing.parcel.digest, [*names, *outgoing.origins])
+
+    def _push_part(self, stack: ExitStack, transfer: TransferRepository, name: str, commit: str, n_bytes: int) -> None:
+        """Push a part, unless a former try did, and remove the repository that it is in."""
+        with stack:
+            if self._place.listing().get(self._place.ref(name)) == commit:
+                self._teller.tell(n_bytes * (1 - _PACKING_SHARE))
+            else:
+                self._push(transfer, {name: commit}, n_bytes)
+
+    def _transfer(self) -> AbstractContextManager[TransferRepository]:
+        return transfer_repository(self._place.repository, self._place.remote)
 
     def _read(self, outgoing: _Outgoing) -> Iterator[_Blob]:
         """Yield every blob of what travels of an artifact."""
@@ -225,7 +241,7 @@ class _Sender:
         return write_commit(pack.add, builder.write(pack.add), outgoing.parcel.digest), n_bytes
 
     def _pack(self, transfer: TransferRepository) -> PackWriter:
-        return PackWriter(transfer.pack_folder, self._place.repository.object_format)
+        return PackWriter(transfer.pack_folder, self._place.repository.object_format, is_for_one_push=True)
 
     def _push(self, transfer: TransferRepository, commits: dict[str, str], n_bytes: int) -> None:
         """Push commits under their names; what somebody else sent meanwhile is as good."""

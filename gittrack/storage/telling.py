@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ class Teller:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._rest = 0.0
+        self._lock = Lock()
 
     def tell(self, n_bytes: float) -> None:
-        """Tell of some more bytes."""
-        self._rest += n_bytes
-        whole = int(self._rest)
-        if whole > 0:
+        """Tell of some more bytes, from any thread."""
+        with self._lock:
+            self._rest += n_bytes
+            whole = max(0, int(self._rest))
             self._rest -= whole
+        if whole:
             self._progress.on_bytes(whole)
 
     def follow(self, what: str, n_bytes: float) -> tuple[Callable[[str], None], Callable[[], None]]:
