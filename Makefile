@@ -71,6 +71,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run_all.py
 
 bench-peers: $(VENV)/.ready .venv-peers/.ready
+	@.ci/system-packages git-lfs git-annex
 	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
 
 clean:

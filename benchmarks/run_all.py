@@ -54,7 +54,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="measure less")
     parser.add_argument("--peers", type=Path, help="the python of a venv with the other trackers, to time beside")
     arguments = parser.parse_args()
-    figures = measure(arguments.peers and arguments.peers.absolute(), is_quick=arguments.quick)
+    peers = arguments.peers and arguments.peers.absolute()
+    if peers is not None:
+        os.environ["PATH"] = f"{os.environ['PATH']}:{peers.parent}"  # where dvc is
+    figures = measure(peers, is_quick=arguments.quick)
     n_broken = print_figures(figures)
     if arguments.write:
         rows = "".join(f"| {' | '.join(figure.cells)} |\n" for figure in figures)
