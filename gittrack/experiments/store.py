@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FILE_MODE = 0o100644
 _FOLDER_MODE = 0o040000
+_PLOTS_FOLDER = fmt.PLOTS_FOLDER.encode()
 _READ_FILES = (
     fmt.META_FILE,
     fmt.PARAMS_FILE,
@@ -31,6 +32,7 @@ _READ_FILES = (
     fmt.REQUIREMENTS_FILE,
     fmt.LOG_FILE,
     *fmt.LINEAGE_FILES,
+    fmt.PLOTS_FILE,
 )
 _MAX_SERIES_BYTES = 1 << 30
 
@@ -85,9 +87,11 @@ def write_record(
         The commit's id.
     """
     batch = objects.ObjectBatch(repository)
+    record, plots = _add_plots(repository, batch, record, parents)
     files = {name.encode(): batch.add_blob(data) for name, data in fmt.render_files(record).items()}
     entries = [objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in files.items()]
     entries += [entry for parent in parents for entry in _unknown_files(repository, parent) if entry.name not in files]
+    entries += [objects.TreeEntry(_PLOTS_FOLDER, _FOLDER_MODE, batch.add_tree(plots))] if plots else []
     code = objects.tree_with_blobs(repository, batch, code_tree, _pointers(record))
     commit = _add_commit(repository, batch, entries, code, parents, message, author)
     batch.write()
@@ -236,9 +240,48 @@ def _pointers(record: fmt.Record) -> dict[str, bytes | None]:
     return files
 
 
+def _add_plots(
+    repository: Repository, batch: objects.ObjectBatch, record: fmt.Record, parents: Sequence[str]
+) -> tuple[fmt.Record, list[objects.TreeEntry]]:
+    """Add the files of plots: new ones, and those that an earlier commit of the experiment holds.
+
+    Returns:
+        The record without plots whose content is nowhere, and the entries of their folder.
+    """
+    if not record.plots:
+        return record, []
+    added = {name.encode(): batch.add_blob(data) for name, data in record.plot_files.items()}
+    wanted = {entry.file.encode() for entry in record.plots if entry.digest is None}
+    before: dict[bytes, objects.TreeEntry] = {}
+    if wanted - added.keys():
+        for parent in reversed(parents):
+            before.update((entry.name, entry) for entry in plot_tree(repository, parent))
+    present = {name: objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in added.items()}
+    present.update((name, entry) for name, entry in before.items() if name not in added)
+    kept = tuple(entry for entry in record.plots if entry.digest is not None or entry.file.encode() in present)
+    return record._replace(plots=kept), [entry for name, entry in present.items() if name in wanted]
+
+
+def plot_tree(repository: Repository, commit: str) -> list[objects.TreeEntry]:
+    """Return the files in the folder of an experiment's plots.
+
+    Args:
+        repository: The repository.
+        commit: The experiment's commit.
+    """
+    try:
+        entries = _folder_entries(repository, objects.read_commit(repository, commit).tree)
+    except objects.ObjectMissingError:  # the baseline of a shallow or partial clone
+        return []
+    for entry in entries:
+        if entry.name == _PLOTS_FOLDER and entry.mode == _FOLDER_MODE:
+            return [one for one in objects.read_tree(repository, entry.oid) if one.mode == _FILE_MODE]
+    return []
+
+
 def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:
     """Return what an experiment's folder holds that this version does not write: it is somebody's, and stays."""
-    known = {name.encode() for name in _READ_FILES}
+    known = {_PLOTS_FOLDER, *(name.encode() for name in _READ_FILES)}
     try:
         entries = _folder_entries(repository, objects.read_commit(repository, commit).tree)
     except objects.ObjectMissingError:  # the baseline of a shallow or partial clone
@@ -297,6 +340,7 @@ __all__ = [
     "copy_to_trash",
     "create_experiment",
     "list_tips",
+    "plot_tree",
     "read_metas",
     "read_record",
     "read_tip",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SOURCES = read_sources()
 LAYERS = {
-    **dict.fromkeys(("errors", "values", "curves", "config", "paths", "secrets", "warn", "yaml_text"), 1),
+    **dict.fromkeys(
+        ("errors", "values", "curves", "columns", "figures", "config", "paths", "secrets", "warn", "yaml_text"), 1
+    ),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),

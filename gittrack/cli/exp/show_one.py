@@ -12,6 +12,7 @@ from gittrack.cli.render_pairs import Section, render_sections
 from gittrack.cli.render_plot import render_series_plot
 from gittrack.errors import UsageError
 from gittrack.experiments.format import FOLDER, Record, render_entries, render_meta
+from gittrack.experiments.plot_files import latest_plots
 from gittrack.experiments.resolve import resolve
 from gittrack.experiments.series import parse_series, summarise
 from gittrack.experiments.store import ExperimentMissingError, read_record
@@ -119,11 +120,12 @@ def _with_live(experiment: _Experiment, run: ActiveRun) -> _Experiment:
     record = Record(
         meta=run.meta,
         params={**experiment.record.params, **run.params},
-        metrics={**experiment.record.metrics, **summarise(series)},
+        metrics={**experiment.record.metrics, **logged.metrics, **summarise(series, logged.metrics)},
         requirements=before.requirements,
         artifacts=before.artifacts + logged.artifacts,
         inputs=before.inputs + logged.inputs,
         outputs=before.outputs + logged.outputs,
+        plots=latest_plots(before.plots + logged.plots),
     )
     return experiment._replace(record=record, series=series)
 

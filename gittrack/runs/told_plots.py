@@ -1,0 +1,101 @@
+"""What a run's journal says of plots, and how their files get from the run's folder into git or the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from gittrack.errors import GittrackError
+from gittrack.experiments.plot_files import latest_plots, parse_plot_entry
+from gittrack.runs.folder import PLOTS
+from gittrack.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gittrack.artifacts.intake import Intake
+    from gittrack.experiments.format import Record
+    from gittrack.experiments.plot_files import PlotEntry
+    from gittrack.git.repository import Repository
+
+MAX_FILE_BYTES_IN_GIT = 1 << 20  # what is larger goes to the cache
+MAX_BYTES_IN_GIT = 32 << 20  # of all plots of one run; what comes after goes to the cache
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def read_plot_events(events: Iterable[Any]) -> tuple[PlotEntry, ...]:
+    """Return the last version of each plot that events tell of; what cannot be read is passed over.
+
+    Args:
+        events: The data of events ``plot``, in order.
+    """
+    entries = []
+    for data in events:
+        with contextlib.suppress(GittrackError):
+            entries.append(parse_plot_entry(data))
+    return latest_plots(entries)
+
+
+def collect_plots(repository: Repository, folder: Path, record: Record) -> Record:
+    """Return a record with the contents of its plots; large ones are in the cache, durable, when this returns.
+
+    No link in the folder is followed: it may come from anywhere.
+
+    Args:
+        repository: The repository.
+        folder: The run's folder.
+        record: What the run says. A plot whose file is not there is left out, and a problem says so.
+
+    Raises:
+        OSError: The disk is full.
+        GittrackError: The settings of the cache make no sense.
+    """
+    with contextlib.ExitStack() as stack:
+        collector = _Collector(repository, stack)
+        for entry in record.plots:
+            collector.take(folder / PLOTS / entry.file, entry)
+    meta = record.meta._replace(problems=(*record.meta.problems, *collector.problems))
+    return record._replace(meta=meta, plots=tuple(collector.entries), plot_files=collector.files)
+
+
+class _Collector:
+    """Sorts the plots of one run into those for git and those for the cache."""
+
+    def __init__(self, repository: Repository, stack: contextlib.ExitStack) -> None:
+        self.entries: list[PlotEntry] = []
+        self.files: dict[str, bytes] = {}
+        self.problems: list[str] = []
+        self._repository = repository
+        self._stack = stack
+        self._intake: Intake | None = None
+        self._n_bytes = 0
+
+    def take(self, path: Path, entry: PlotEntry) -> None:
+        try:
+            source = os.open(path, _OPEN)
+        except OSError as error:
+            self.problems.append(f"the plot '{entry.name}' is lost: {error.strerror}")
+            return
+        with os.fdopen(source, "rb") as file:
+            info = os.fstat(source)
+            if not stat.S_ISREG(info.st_mode):
+                self.problems.append(f"the plot '{entry.name}' is lost: its file is not a regular one")
+                return
+            entry = entry._replace(size=info.st_size, digest=None)
+            if info.st_size > MAX_FILE_BYTES_IN_GIT or self._n_bytes + info.st_size > MAX_BYTES_IN_GIT:
+                entry = entry._replace(digest=self._cache().add_open_file(source, entry.file).digest)
+            else:
+                self.files[entry.file] = file.read()
+                self._n_bytes += info.st_size
+        self.entries.append(entry)
+
+    def _cache(self) -> Intake:
+        if self._intake is None:
+            from gittrack.artifacts.intake import Intake
+
+            workspace = self._stack.enter_context(Workspace.open(self._repository))
+            self._intake = self._stack.enter_context(Intake(workspace.cache))
+        return self._intake
