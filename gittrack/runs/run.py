@@ -389,6 +389,12 @@ class Run(PlotLogging):
     def __repr__(self) -> str:
         return f"<gittrack.Run {self.name!r} {self._status}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the run: who it is, how it stands, and its last values."""
+        from gittrack.runs.notebook import render_run
+
+        return render_run(self)
+
     def _artifact_log(self) -> ArtifactLog | None:
         """Return what logs artifacts; None where nothing is recorded."""
         if self._opened is None or not open_runs.is_own_process(self):
