@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.experiments.plot_files import PlotEntry, file_name, render_plot_entry
 from gittrack.runs.folder import PLOTS
+from gittrack.values import dump_json
 from gittrack.warn import warn
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
+_MAX_TITLE = 1000  # characters in the list of plots
+_MAX_VALUES = 4096
 _numbers = count()  # one step is one bytecode, so threads never get the same number
 
 
@@ -88,8 +91,8 @@ class PlotLog:
             size=size,
             step=logged.step,
             time=time.time(),
-            title=logged.title,
-            values=logged.values,
+            title=logged.title and logged.title[:_MAX_TITLE],
+            values=_short(logged.values),
         )
         self._journal.event("plot", render_plot_entry(entry))
 
@@ -111,6 +114,11 @@ class PlotLog:
         if reason not in self._told:
             self._told.add(reason)
             warn("the plot '%s' is not recorded: %s; training goes on", name, reason)
+
+
+def _short(values: Mapping[str, PlainValue]) -> Mapping[str, PlainValue]:
+    """Return what sums a plot up; what is too long for a list of plots is in its file alone."""
+    return values if len(dump_json(values)) <= _MAX_VALUES else {}
 
 
 def _writer(content: bytes | str) -> Callable[[Path], Any]:

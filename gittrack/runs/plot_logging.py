@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gittrack.runs.plot_document import Plot
     from gittrack.runs.plot_log import PlotLog
 
+_MAX_NAME = 1000
+
 
 class PlotLogging:
     """The methods of a run that log what people look at.
@@ -659,6 +661,8 @@ def _checked(name: Any) -> str:
         raise InvalidValueError(f"the name of a plot must be a str, not {type(name).__name__}")
     if not name:
         raise InvalidValueError("the name of a plot must not be empty")
+    if len(name) > _MAX_NAME:
+        raise InvalidValueError(f"the name of a plot must not be longer than {_MAX_NAME} characters, not {len(name):,}")
     return clean_text(str.__str__(name))
 
 

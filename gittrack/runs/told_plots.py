@@ -8,12 +8,13 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from gittrack.errors import GittrackError
-from gittrack.experiments.plot_files import latest_plots, parse_plot_entry
+from gittrack.experiments.plot_files import latest_plots, parse_plot_entry, render_plot_entry
 from gittrack.runs.folder import PLOTS
+from gittrack.values import dump_json
 from gittrack.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from gittrack.artifacts.intake import Intake
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES_IN_GIT = 1 << 20  # what is larger goes to the cache
 MAX_BYTES_IN_GIT = 32 << 20  # of all plots of one run; what comes after goes to the cache
+MAX_LIST_BYTES = 12 << 20  # of what is said of them; a reader refuses a list above 16 MiB
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -55,10 +57,24 @@ def collect_plots(repository: Repository, folder: Path, record: Record) -> Recor
     """
     with contextlib.ExitStack() as stack:
         collector = _Collector(repository, stack)
-        for entry in record.plots:
+        listed = _listable(record.plots)
+        for entry in listed:
             collector.take(folder / PLOTS / entry.file, entry)
-    meta = record.meta._replace(problems=(*record.meta.problems, *collector.problems))
+    problems = [*record.meta.problems, *collector.problems]
+    if len(listed) < len(record.plots):
+        problems.append(f"the list of plots is full: {len(record.plots) - len(listed)} of them are not recorded")
+    meta = record.meta._replace(problems=tuple(problems))
     return record._replace(meta=meta, plots=tuple(collector.entries), plot_files=collector.files)
+
+
+def _listable(plots: Sequence[PlotEntry]) -> Sequence[PlotEntry]:
+    """Return as many plots as fit into their list, from the first one on."""
+    n_bytes = 0
+    for place, entry in enumerate(plots):
+        n_bytes += len(dump_json(render_plot_entry(entry)).encode())
+        if n_bytes > MAX_LIST_BYTES:
+            return plots[:place]
+    return plots
 
 
 class _Collector:
@@ -97,5 +113,7 @@ class _Collector:
             from gittrack.artifacts.intake import Intake
 
             workspace = self._stack.enter_context(Workspace.open(self._repository))
+            # With a cache elsewhere this folder is what tells a push that there may be something to send.
+            (self._repository.state_dir / "cache").mkdir(parents=True, exist_ok=True)
             self._intake = self._stack.enter_context(Intake(workspace.cache))
         return self._intake

@@ -14,6 +14,7 @@ import pytest
 from sklearn import metrics
 
 import gittrack
+from gittrack.cli.hook_pre_push import has_artifacts
 from gittrack.errors import UsageError
 from gittrack.experiments.plots import PlotMissingError, find_plot, read_content
 from gittrack.experiments.store import list_tips
@@ -235,6 +236,7 @@ WRONG: list[Callable[[gittrack.Run], None]] = [
     lambda run: run.log_text("p", "x", step=1.5),  # type: ignore[arg-type]
     lambda run: run.log_text("p", "x", step=True),
     lambda run: run.log_text("", "x"),
+    lambda run: run.log_text("n" * 1001, "x"),
     lambda run: run.log_text(5, "x"),  # type: ignore[arg-type]
     lambda run: run.log_file("."),
     lambda run: run.log_file(5),  # type: ignore[arg-type]
@@ -357,6 +359,34 @@ def test_import_follows_no_link_to_a_plot(repo_dir: Path, tmp_path: Path, monkey
     record = read_recorded(repo_dir, "x")
     assert record.plots == ()
     assert any("the plot 'a' is lost" in problem for problem in record.meta.problems)
+
+
+def test_the_list_of_plots_stays_readable(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long value is in its file alone, a long title is cut, and what does not fit into the list is a problem."""
+    monkeypatch.setattr(told_plots, "MAX_LIST_BYTES", 2000)
+    with gittrack.Run("x", quiet=True) as run:
+        run.log_input("long", "y" * 10_000)
+        run.log_text("titled", "x", title="t" * 5000)
+        for number in range(20):
+            run.log_text(f"n{number}", "x")
+    record = read_recorded(repo_dir, "x")
+    assert (record.plots[0].name, record.plots[0].values) == ("long", {})
+    assert document(repo_dir, "x", "long")["values"]["value"] == "y" * 10_000
+    assert record.plots[1].title == "t" * 1000
+    (problem,) = record.meta.problems
+    assert problem == f"the list of plots is full: {22 - len(record.plots)} of them are not recorded"
+
+
+def test_many_bytes_go_to_the_cache(repo_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What comes after the limit of a run; where the cache is elsewhere, a push still knows that there is something."""
+    monkeypatch.setattr(told_plots, "MAX_BYTES_IN_GIT", 50)
+    run_git("config", "gittrack.cache", str(tmp_path / "elsewhere"), cwd=repo_dir)
+    with gittrack.Run("x", quiet=True) as run:
+        for number in range(3):
+            run.log_text(f"n{number}", "x" * 20)
+    assert [plot.digest is None for plot in read_recorded(repo_dir, "x").plots] == [True, True, False]
+    assert content(repo_dir, "x", "n2") == b"x" * 20
+    assert has_artifacts(str(repo_dir / ".git/gittrack"))
 
 
 def test_after_the_end_it_warns(repo_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
