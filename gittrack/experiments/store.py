@@ -87,11 +87,15 @@ def write_record(
         The commit's id.
     """
     batch = objects.ObjectBatch(repository)
-    record, plots = _add_plots(repository, batch, record, parents)
+    kept = [entry for parent in parents for entry in _unknown_files(repository, parent)]
+    if record.plots:
+        before = [entry for entry in kept if entry.name == _PLOTS_FOLDER]
+        kept = [entry for entry in kept if entry.name != _PLOTS_FOLDER]
+        record, plots = _add_plots(repository, batch, record, before)
+        kept += [objects.TreeEntry(_PLOTS_FOLDER, _FOLDER_MODE, batch.add_tree(plots))] if plots else []
     files = {name.encode(): batch.add_blob(data) for name, data in fmt.render_files(record).items()}
     entries = [objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in files.items()]
-    entries += [entry for parent in parents for entry in _unknown_files(repository, parent) if entry.name not in files]
-    entries += [objects.TreeEntry(_PLOTS_FOLDER, _FOLDER_MODE, batch.add_tree(plots))] if plots else []
+    entries += [entry for entry in kept if entry.name not in files]
     code = objects.tree_with_blobs(repository, batch, code_tree, _pointers(record))
     commit = _add_commit(repository, batch, entries, code, parents, message, author)
     batch.write()
@@ -241,47 +245,26 @@ def _pointers(record: fmt.Record) -> dict[str, bytes | None]:
 
 
 def _add_plots(
-    repository: Repository, batch: objects.ObjectBatch, record: fmt.Record, parents: Sequence[str]
+    repository: Repository, batch: objects.ObjectBatch, record: fmt.Record, before: Sequence[objects.TreeEntry]
 ) -> tuple[fmt.Record, list[objects.TreeEntry]]:
-    """Add the files of plots: new ones, and those that an earlier commit of the experiment holds.
+    """Add the files of plots to those that an earlier commit of the experiment holds.
 
     Returns:
         The record without plots whose content is nowhere, and the entries of their folder.
     """
-    if not record.plots:
-        return record, []
-    added = {name.encode(): batch.add_blob(data) for name, data in record.plot_files.items()}
-    wanted = {entry.file.encode() for entry in record.plots if entry.digest is None}
-    before: dict[bytes, objects.TreeEntry] = {}
-    if wanted - added.keys():
-        for parent in reversed(parents):
-            before.update((entry.name, entry) for entry in plot_tree(repository, parent))
-    present = {name: objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in added.items()}
-    present.update((name, entry) for name, entry in before.items() if name not in added)
-    kept = tuple(entry for entry in record.plots if entry.digest is not None or entry.file.encode() in present)
-    return record._replace(plots=kept), [entry for name, entry in present.items() if name in wanted]
-
-
-def plot_tree(repository: Repository, commit: str) -> list[objects.TreeEntry]:
-    """Return the files in the folder of an experiment's plots.
-
-    Args:
-        repository: The repository.
-        commit: The experiment's commit.
-    """
-    try:
-        entries = _folder_entries(repository, objects.read_commit(repository, commit).tree)
-    except objects.ObjectMissingError:  # the baseline of a shallow or partial clone
-        return []
-    for entry in entries:
-        if entry.name == _PLOTS_FOLDER and entry.mode == _FOLDER_MODE:
-            return [one for one in objects.read_tree(repository, entry.oid) if one.mode == _FILE_MODE]
-    return []
+    held: dict[bytes, objects.TreeEntry] = {}
+    for folder in before:
+        if folder.mode == _FOLDER_MODE:
+            held.update((entry.name, entry) for entry in objects.read_tree(repository, folder.oid))
+    for name, data in record.plot_files.items():
+        held[name.encode()] = objects.TreeEntry(name.encode(), _FILE_MODE, batch.add_blob(data))
+    kept = tuple(entry for entry in record.plots if entry.digest is not None or entry.file.encode() in held)
+    return record._replace(plots=kept), list(held.values())
 
 
 def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:
     """Return what an experiment's folder holds that this version does not write: it is somebody's, and stays."""
-    known = {_PLOTS_FOLDER, *(name.encode() for name in _READ_FILES)}
+    known = {name.encode() for name in _READ_FILES}
     try:
         entries = _folder_entries(repository, objects.read_commit(repository, commit).tree)
     except objects.ObjectMissingError:  # the baseline of a shallow or partial clone
@@ -340,7 +323,6 @@ __all__ = [
     "copy_to_trash",
     "create_experiment",
     "list_tips",
-    "plot_tree",
     "read_metas",
     "read_record",
     "read_tip",
