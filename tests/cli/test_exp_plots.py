@@ -115,6 +115,23 @@ def test_show_names_the_plots(gittrack: Gittrack, repo: Path) -> None:
     assert len(as_json(gittrack("exp", "show", "x", "--json", cwd=repo))["plots"]) == 5
 
 
+def test_diff_compares_the_numbers_of_plots(gittrack: Gittrack, repo: Path) -> None:
+    """What sums up the last step of each; what is the same is left out."""
+    with package.Run("y", quiet=True) as run:
+        run.log_roc_curve([0, 0, 1, 1], [0.1, 0.2, 0.35, 0.8], step=1)
+        run.log_roc_curve([0, 0, 1, 1], [0.1, 0.36, 0.35, 0.8], step=2)
+        run.log_roc_curve([0, 1], [0.1, 0.8], "other")
+        run.log_table("rows", [{"a": 1, "b": "x"}, {"a": 2, "b": None}])
+    found = as_json(gittrack("exp", "diff", "x", "y", "--json", cwd=repo))
+    assert found["plots"] == {"other.auc": {"to": 1.0}}
+    lines = gittrack("exp", "diff", "none", "x", cwd=repo)
+    assert lines[lines.index("plots") + 1].split()[0] == "roc.auc"
+    with package.Run("z", quiet=True) as run:
+        run.log_roc_curve([0, 1], [0.1, 0.8])
+    found = as_json(gittrack("exp", "diff", "x", "z", "--json", cwd=repo))
+    assert found["plots"]["roc.auc"] == {"from": 0.75, "to": 1.0, "delta": 0.25}
+
+
 def test_plots_of_a_run_under_way_are_shown(gittrack: Gittrack, repo: Path) -> None:
     """Before its end, and before its first commit."""
     process = start_script(repo, LIVE)

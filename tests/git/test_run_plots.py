@@ -14,10 +14,14 @@ import pytest
 from sklearn import metrics
 
 import gittrack
+from gittrack.artifacts.digest import hash_bytes
 from gittrack.cli.hook_pre_push import has_artifacts
 from gittrack.errors import UsageError
+from gittrack.experiments.arrived import check_commits
+from gittrack.experiments.format import FormatError, Meta, Record
+from gittrack.experiments.plot_files import PlotEntry
 from gittrack.experiments.plots import PlotMissingError, find_plot, read_content
-from gittrack.experiments.store import list_tips
+from gittrack.experiments.store import list_tips, read_record, write_record
 from gittrack.runs import told_plots
 from gittrack.runs.import_runs import find_run_folders, import_runs
 from gittrack.runs.plot_document import read_plot
@@ -29,8 +33,6 @@ from tests.support.recorded import read_all, read_recorded, run_script, settle, 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from gittrack.experiments.plot_files import PlotEntry
 
 ODD_NAMES = [
     "../../etc/passwd",
@@ -375,6 +377,27 @@ def test_the_list_of_plots_stays_readable(repo_dir: Path, monkeypatch: pytest.Mo
     assert record.plots[1].title == "t" * 1000
     (problem,) = record.meta.problems
     assert problem == f"the list of plots is full: {22 - len(record.plots)} of them are not recorded"
+
+
+@pytest.mark.parametrize("file", ["../../config", "a/b", "..", ".git", "con"])
+def test_an_experiment_with_a_forged_list_is_refused(repo_dir: Path, file: str) -> None:
+    """What a remote has under such a name is not taken up, and not read."""
+    repository = open_repository(repo_dir)
+    forged = PlotEntry("a", "text", file, "text/plain", 1, digest=hash_bytes(b"x"))
+    meta = Meta(name="x", id="1" * 16, status="completed")
+    head = run_git("rev-parse", "HEAD", cwd=repo_dir)
+    commit = write_record(
+        repository,
+        Record(meta, plots=(forged,)),
+        code_tree=run_git("rev-parse", "HEAD^{tree}", cwd=repo_dir),
+        parents=[head],
+        message="forged",
+    )
+    problem = check_commits(repository, [commit])[commit].problem
+    assert problem is not None
+    assert problem.startswith("plots.json: ")
+    with pytest.raises(FormatError):
+        read_record(repository, commit)
 
 
 def test_many_bytes_go_to_the_cache(repo_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
