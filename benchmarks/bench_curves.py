@@ -1,6 +1,7 @@
 """Curves of a million labels and scores: what `log_roc_curve` and its kin compute, beside scikit-learn's functions.
 
-Budget: at most 1.2 times scikit-learn's own time for the ROC curve and its area. The others stand under the same limit.
+Budget: at most 1.2 times scikit-learn's own time for the ROC curve and its area, also where it is logged in a run, its
+file included. The others stand under the same limit.
 
     python benchmarks/bench_curves.py --samples 1000000
 """
@@ -8,13 +9,17 @@ Budget: at most 1.2 times scikit-learn's own time for the ROC curve and its area
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import calibration, metrics
-from timing import Figure, alternate, print_figures
+from timing import Figure, alternate, make_repository, print_figures
 
+import gittrack
 from gittrack import curves
 
 if TYPE_CHECKING:
@@ -57,7 +62,25 @@ def measure(n_samples: int = N_SAMPLES, repeats: int = REPEATS) -> list[Figure]:
         seconds = alternate({"ours": _without_result(ours), "theirs": _without_result(theirs)}, repeats)
         work = f"{name} of {n_samples:,} samples"
         figures.append(Figure(work, seconds["ours"], seconds["theirs"], MAX_RATIO * seconds["theirs"]))
-    return figures
+    return [*figures, _measure_logging(labels, scores, repeats)]
+
+
+def _measure_logging(labels: Any, scores: Any, repeats: int) -> Figure:
+    """Return the seconds of `log_roc_curve` in a run of a repository, beside scikit-learn's `roc_curve`."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path.cwd()
+        os.chdir(make_repository(Path(folder, "repo"), 10))
+        run = gittrack.Run("bench", quiet=True)
+        run.log_roc_curve(labels[:100], scores[:100], "first")  # which imports
+        actions = {
+            "ours": lambda: run.log_roc_curve(labels, scores),
+            "theirs": _without_result(lambda: metrics.roc_curve(labels, scores)),
+        }
+        seconds = alternate(actions, repeats)
+        run.end()
+        os.chdir(before)
+    work = f"log_roc_curve of {len(labels):,} samples in a run"
+    return Figure(work, seconds["ours"], seconds["theirs"], MAX_RATIO * seconds["theirs"])
 
 
 def _without_result(compute: Callable[[], Any]) -> Callable[[], None]:

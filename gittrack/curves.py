@@ -76,6 +76,12 @@ class PrecisionRecallCurve(NamedTuple):
     average_precision: float
     no_skill: float
 
+    @property
+    def thresholds_of_points(self) -> Floats:
+        """The threshold of each point; NaN for the last, which has none."""
+        numpy = _numpy()
+        return numpy.concatenate((self.thresholds, [numpy.nan]))  # type: ignore[no-any-return]
+
 
 class DetCurve(NamedTuple):
     """A detection error trade-off.

@@ -609,11 +609,11 @@ class PlotLogging:
             raise InvalidValueError(f"a title must be a string, not {type(title).__name__}")
         if log is None:
             return
-        from gittrack.runs.plot_document import MEDIA_TYPE, SUFFIX, render_plot
+        from gittrack.runs.plot_document import MEDIA_TYPE, SUFFIX, pack_plot
         from gittrack.runs.plot_log import Logged
 
         plot = make()
-        content = render_plot(plot, _checked(name), step)
+        content = pack_plot(plot, _checked(name), step)
         log.add(Logged(_checked(name), plot.kind, SUFFIX, MEDIA_TYPE, content, step, title, plot.values))
 
     def _log_file(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gittrack.columns import Columns
+    from gittrack.curves import Floats
 
 _DIAGONAL = [0.0, 1.0]
 _N_AXES = 2
@@ -46,7 +47,7 @@ def confusion_matrix(
 def roc_curve(y_true: Any, y_score: Any, *, title: str | None, options: Mapping[str, Any]) -> Plot:
     """Return a ROC curve; see `gittrack.curves.roc_curve`."""
     curve = curves.roc_curve(y_true, y_score, **options)
-    fpr, tpr = curve.fpr.tolist(), curve.tpr.tolist()
+    fpr, tpr = _drawn(curve.fpr, curve.tpr)
     figure = figures.curve_figure(
         fpr,
         tpr,
@@ -54,14 +55,14 @@ def roc_curve(y_true: Any, y_score: Any, *, title: str | None, options: Mapping[
         Labels(title or "ROC curve", "false positive rate", "true positive rate"),
         (_DIAGONAL, _DIAGONAL, "no skill"),
     )
-    columns = {"fpr": fpr, "tpr": tpr, "threshold": curve.thresholds.tolist()}
+    columns = {"fpr": curve.fpr, "tpr": curve.tpr, "threshold": curve.thresholds}
     return Plot("roc", columns, figure, {"auc": curve.auc})
 
 
 def precision_recall(y_true: Any, y_score: Any, *, title: str | None, options: Mapping[str, Any]) -> Plot:
     """Return precision over recall; see `gittrack.curves.precision_recall_curve`."""
     curve = curves.precision_recall_curve(y_true, y_score, **options)
-    precision, recall = curve.precision.tolist(), curve.recall.tolist()
+    precision, recall = _drawn(curve.precision, curve.recall)
     figure = figures.curve_figure(
         recall,
         precision,
@@ -69,8 +70,7 @@ def precision_recall(y_true: Any, y_score: Any, *, title: str | None, options: M
         Labels(title or "Precision and recall", "recall", "precision"),
         (_DIAGONAL, [curve.no_skill, curve.no_skill], "no skill"),
     )
-    thresholds = [*curve.thresholds.tolist(), None]  # the last point has no threshold
-    columns = {"precision": precision, "recall": recall, "threshold": thresholds}
+    columns = {"precision": curve.precision, "recall": curve.recall, "threshold": curve.thresholds_of_points}
     values = {"average_precision": curve.average_precision, "no_skill": curve.no_skill}
     return Plot("precision_recall", columns, figure, values)
 
@@ -79,9 +79,9 @@ def det_curve(y_true: Any, y_score: Any, *, title: str | None, options: Mapping[
     """Return a DET curve; see `gittrack.curves.det_curve`."""
     curve = curves.det_curve(y_true, y_score, **options)
     labels = Labels(title or "Detection error trade-off", "false positive rate", "false negative rate")
-    fpr, fnr = curve.fpr.tolist(), curve.fnr.tolist()
+    fpr, fnr = _drawn(curve.fpr, curve.fnr)
     figure = figures.line_figure({"DET": (fpr, fnr)}, labels)
-    return Plot("det", {"fpr": fpr, "fnr": fnr, "threshold": curve.thresholds.tolist()}, figure)
+    return Plot("det", {"fpr": curve.fpr, "fnr": curve.fnr, "threshold": curve.thresholds}, figure)
 
 
 def calibration(
@@ -209,6 +209,16 @@ def to_rows(matrix: Any) -> list[Any]:
     if not isinstance(rows, (list, tuple)) or not all(hasattr(row, "__len__") for row in rows) or not rows:
         raise InvalidPlotError(f"'z' must be a matrix with rows, not {type(matrix).__name__}")
     return list(rows)
+
+
+def _drawn(*axes: Floats) -> list[list[float]]:
+    """Return the points of a curve that are drawn: as many as can be told apart, both ends among them."""
+    length = len(axes[0])
+    last = figures.MAX_DRAWN_POINTS - 1
+    if length <= last + 1:
+        return [axis.tolist() for axis in axes]
+    places = [index * (length - 1) // last for index in range(last + 1)]
+    return [axis[places].tolist() for axis in axes]
 
 
 def _count(numbers: list[int | float], bins: int) -> tuple[list[int | float], list[int | float], dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gittrack.errors import GittrackError
 from gittrack.experiments.plot_files import latest_plots, parse_plot_entry, render_plot_entry
 from gittrack.runs.folder import PLOTS
+from gittrack.runs.plot_document import is_packed, unpack_plot
 from gittrack.values import dump_json
 from gittrack.workspace.workspace import Workspace
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES_IN_GIT = 1 << 20  # what is larger goes to the cache
 MAX_BYTES_IN_GIT = 32 << 20  # of all plots of one run; what comes after goes to the cache
 MAX_LIST_BYTES = 12 << 20  # of what is said of them; a reader refuses a list above 16 MiB
+_PEEKED = 16
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -100,13 +102,32 @@ class _Collector:
             if not stat.S_ISREG(info.st_mode):
                 self.problems.append(f"the plot '{entry.name}' is lost: its file is not a regular one")
                 return
-            entry = entry._replace(size=info.st_size, digest=None)
-            if info.st_size > MAX_FILE_BYTES_IN_GIT or self._n_bytes + info.st_size > MAX_BYTES_IN_GIT:
-                entry = entry._replace(digest=self._cache().add_open_file(source, entry.file).digest)
+            if is_packed(file.peek(_PEEKED)):
+                self._take_packed(file.read(), entry)
+            elif self._is_for_cache(info.st_size):
+                digest = self._cache().add_open_file(source, entry.file).digest
+                self.entries.append(entry._replace(size=info.st_size, digest=digest))
             else:
-                self.files[entry.file] = file.read()
-                self._n_bytes += info.st_size
-        self.entries.append(entry)
+                self._keep(file.read(), entry)
+
+    def _take_packed(self, packed: bytes, entry: PlotEntry) -> None:
+        try:
+            data = unpack_plot(packed)
+        except (ValueError, GittrackError) as error:
+            self.problems.append(f"the plot '{entry.name}' is lost: {error}")
+            return
+        if self._is_for_cache(len(data)):
+            self.entries.append(entry._replace(size=len(data), digest=self._cache().add_bytes(data)))
+        else:
+            self._keep(data, entry)
+
+    def _keep(self, data: bytes, entry: PlotEntry) -> None:
+        self.files[entry.file] = data
+        self._n_bytes += len(data)
+        self.entries.append(entry._replace(size=len(data), digest=None))
+
+    def _is_for_cache(self, size: int) -> bool:
+        return size > MAX_FILE_BYTES_IN_GIT or self._n_bytes + size > MAX_BYTES_IN_GIT
 
     def _cache(self) -> Intake:
         if self._intake is None:

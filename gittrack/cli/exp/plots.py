@@ -113,8 +113,12 @@ def _find(repository: Repository, name: str) -> _Held:
 def _read(held: _Held, entry: PlotEntry) -> bytes:
     if held.folder is not None:
         from gittrack.runs.folder import PLOTS
+        from gittrack.runs.plot_document import unpack_plot
 
-        return (held.folder / PLOTS / entry.file).read_bytes()
+        try:
+            return unpack_plot((held.folder / PLOTS / entry.file).read_bytes())
+        except ValueError as error:
+            raise GittrackError(f"the plot {entry.name!r} cannot be read: {error}") from error
     from gittrack.artifacts.cache import ObjectMissingError
     from gittrack.experiments.plots import read_content
     from gittrack.workspace.workspace import Workspace
