@@ -19,16 +19,21 @@ TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all o
 if TYPE_CHECKING:
     from gittrack.api import Run
     from gittrack.errors import DivergedError, GittrackError, UsageError
+    from gittrack.script import finish, init, log, run
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__"]
+__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__", "finish", "init", "log", "run"]
 
 _HOMES = {
     "DivergedError": "gittrack.errors",
     "GittrackError": "gittrack.errors",
     "Run": "gittrack.api",
     "UsageError": "gittrack.errors",
+    "finish": "gittrack.script",
+    "init": "gittrack.script",
+    "log": "gittrack.script",
+    "run": "gittrack.script",
 }
 
 

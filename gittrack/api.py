@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 from gittrack.runs import open_runs
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE, RunContext
+from gittrack.runs.opening import is_run_id
 from gittrack.runs.run import Run as _Run
+from gittrack.values import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +45,16 @@ class Run(_Run):
         resume: True to continue the experiment called ``name``, or the name of the one to continue.
         durability: ``"buffered"`` writes what was logged at least once a second, ``"step"`` at every call.
         quiet: Whether to end without the line on standard error that says what was recorded.
+        nested: Whether it is a run of its own within the one that is open, in this process or in the one that started
+            it; that one's id is then in the experiment. Where none is open, it is a run like any other.
+        parent: The run that it is nested in, or its id, where that is another one.
 
     Raises:
         UsageError: An argument has a wrong type or form.
         GittrackError: There is no experiment to resume, or it is still running.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a word about the run
         self,
         name: str | None = None,
         group: str | None = None,
@@ -60,8 +65,14 @@ class Run(_Run):
         resume: bool | str = False,
         durability: Literal["buffered", "step"] = "buffered",
         quiet: bool = False,
+        nested: bool = False,
+        parent: _Run | str | None = None,
     ) -> None:
         self._quiet = quiet
+        parent_id = parent.id if isinstance(parent, _Run) else parent
+        if parent_id is not None and not is_run_id(parent_id):
+            raise InvalidValueError(f"'parent' must be a run or its id of 16 hex digits, not {parent!r:.60}")
+        is_nested = nested or parent is not None
         super().__init__(
             name,
             group=group,
@@ -70,7 +81,7 @@ class Run(_Run):
             params=params,
             resume=resume,
             durability=durability,
-            context=RunContext(_environment(), _command_line(), Path.cwd()),
+            context=RunContext(_environment(), _command_line(), Path.cwd(), is_nested, parent_id),
         )
         if self.id is not None:
             _exports.add(self)

@@ -18,6 +18,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp list": ("gittrack.cli.exp.list", "List the names of experiments, here or on a remote"),
         "exp diff": ("gittrack.cli.exp.diff", "Show what differs between two experiments"),
         "exp artifacts": ("gittrack.cli.exp.artifacts", "List the artifacts of an experiment"),
+        "exp plots": ("gittrack.cli.exp.plots", "List the plots of an experiment, or print one"),
     },
     "use": {
         "exp apply": ("gittrack.cli.exp.apply", "Bring the files of an experiment into the workspace"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -19,9 +20,12 @@ from gittrack.cli.share_parts import (
     say_renamed,
     settle_arrivals,
 )
+from gittrack.errors import GittrackError
 from gittrack.experiments.sharing import pull
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gittrack.cli.terminal import Terminal
     from gittrack.experiments.adoption import Adoption
     from gittrack.git.repository import Repository
@@ -44,7 +48,8 @@ def command(*, remote: str | None, experiments: tuple[str, ...], no_artifacts: b
     one name, the one on the remote keeps it and yours gets a second name. What is damaged stays on the remote.
 
     Artifacts come from the storage that is set up (the remote itself unless something else is): those of the work tree,
-    which are restored as 'gittrack checkout' does it, and those of the experiments that arrive.
+    which are restored as 'gittrack checkout' does it, and those of the experiments that arrive or are named. Large
+    plots come along.
     """
     repository, terminal = current_repository(), current_terminal()
     remote = find_remote(repository, remote, "pull")
@@ -58,7 +63,7 @@ def command(*, remote: str | None, experiments: tuple[str, ...], no_artifacts: b
     terminal.echo(_summary(adopted, name_remote(repository, remote)))
     if no_artifacts:
         return 0
-    return int(_pull_artifacts(repository, remote, adopted, terminal, access, n_jobs, is_all=not experiments))
+    return int(_pull_artifacts(repository, remote, adopted, terminal, access, n_jobs, names=experiments))
 
 
 def _load_artifacts() -> None:
@@ -73,15 +78,20 @@ def _pull_artifacts(
     access: Access,
     n_jobs: int,
     *,
-    is_all: bool,
+    names: Sequence[str],
 ) -> bool:
-    """Fetch the artifacts of the work tree and of what arrived, restore the former, and say whether any are missing."""
+    """Fetch the artifacts of the work tree and of what arrived, restore the former, and say whether any are missing.
+
+    Those of an experiment that is named are fetched also when it is here already: its artifacts may not be.
+    """
     from gittrack.experiments.store import list_tips
     from gittrack.workspace.parcels import make_parcels, parcels_of_commits
     from gittrack.workspace.pointers import list_workspace_pointers
 
     arrived = {*adopted.created, *adopted.advanced, *adopted.merged}
     commits = [tip.commit for tip in list_tips(repository) if tip.experiment in arrived] if arrived else []
+    commits += _commits_of(repository, names)
+    is_all = not names
     tracked = list_workspace_pointers(repository).tracked if repository.work_tree and is_all else []
     parcels = list(dict.fromkeys(make_parcels(tracked) + parcels_of_commits(repository, commits)))
     if not parcels:
@@ -107,6 +117,19 @@ def _pull_artifacts(
     if result.restored:
         terminal.echo(f"restored {count_artifacts(len(result.restored))}: {list_some(result.restored)}")
     return say_not_restored(terminal, result._replace(absent=[])) or is_lacking
+
+
+def _commits_of(repository: Repository, names: Sequence[str]) -> list[str]:
+    """Return the commits of experiments that are here; one that is not, or not the only one of its name, has none."""
+    if not names:
+        return []
+    from gittrack.experiments.resolve import resolve
+
+    commits = []
+    for name in names:
+        with suppress(GittrackError):
+            commits.append(resolve(repository, name).commit)
+    return commits
 
 
 def _summary(adopted: Adoption, place: str) -> str:

@@ -1,8 +1,8 @@
 """Check what came from a remote before it is treated as an experiment.
 
 Whoever can push to a remote decides what lies there. What is checked: the ref names a commit, its ``.gittrack`` folder
-holds nothing but ordinary files with harmless names, and ``meta.json`` and what it says of artifacts can be read. All
-commits are read through one ``git cat-file``, and what only some of them have through another one.
+holds nothing but ordinary files with harmless names, and ``meta.json`` and what it says of artifacts and plots can be
+read. All commits are read through one ``git cat-file``, and what only some of them have through another one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from gittrack.experiments.format import (
     LINEAGE_FILES,
     MAX_FILE_BYTES,
     META_FILE,
+    PLOTS_FILE,
     FormatError,
     parse_entries,
     parse_meta,
+    parse_plots,
 )
 from gittrack.git.batch import read_many
 from gittrack.git.process import GitError
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from gittrack.git.batch import GitObject
     from gittrack.git.repository import Repository
 
-_LINEAGE_NAMES = frozenset(name.encode() for name in LINEAGE_FILES)
+_LINEAGE_NAMES = frozenset(name.encode() for name in (*LINEAGE_FILES, PLOTS_FILE))
 _FILE_MODES = (b"100644", b"100755")
 _TREE_MODE = b"40000"
 # Separators, control characters, and names that a file system may take for `.`, `..` or `.git`.
@@ -118,7 +120,7 @@ def _check(
 
 
 def _check_lineage(repository: Repository, inside: dict[str, list[_Entry]]) -> Iterator[tuple[str, str]]:
-    """Yield the commits whose files on artifacts are damaged or name paths that must not be used, with the problem."""
+    """Yield the commits whose lists are damaged or name paths that must not be used, with the problem."""
     files = [
         (oid, entry.name.decode(), entry.oid)
         for oid, entries in inside.items()
@@ -130,7 +132,10 @@ def _check_lineage(repository: Repository, inside: dict[str, list[_Entry]]) -> I
         if blob is None:  # left out by a partial clone
             continue
         try:
-            parse_entries(blob.data or b"", name)
+            if name == PLOTS_FILE:
+                parse_plots(blob.data or b"")
+            else:
+                parse_entries(blob.data or b"", name)
         except FormatError as error:
             yield oid, error.message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
-from gittrack.experiments.format import FOLDER
+from gittrack.experiments.format import FOLDER, MAX_FILE_BYTES, PLOTS_FILE, parse_plots
 from gittrack.experiments.resolve import UnknownRevisionError, resolve, resolve_commit
 from gittrack.experiments.store import ExperimentMissingError, list_tips
 from gittrack.experiments.summaries import ATTRIBUTES, BROKEN, read_summaries
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.index import Index
     from gittrack.experiments.lineage import Lineage
+    from gittrack.experiments.plot_files import PlotEntry
     from gittrack.experiments.store import Tip
     from gittrack.experiments.summaries import Summary
+    from gittrack.git.batch import GitObject
     from gittrack.git.repository import Repository
 
 _STATUS, _STARTED, _PROBLEM = (ATTRIBUTES.index(name) for name in ("status", "started", "problem"))
@@ -48,10 +50,10 @@ class Side(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One param, metric or artifact on two sides.
+    """One param, metric, plot or artifact on two sides.
 
     Attributes:
-        kind: ``param``, ``metric`` or ``artifact``, whose values are digests.
+        kind: ``param``, ``metric``, ``plot`` (a number that sums one up), or ``artifact``, whose values are digests.
         name: Its name.
         old: Its value on the first side; `MISSING` where it has none.
         new: Its value on the second side; `MISSING` where it has none.
@@ -135,6 +137,44 @@ def diff_artifacts(repository: Repository, index: Index, old: Side, new: Side) -
         for path in sorted({*before, *after})
         if before.get(path) != after.get(path)
     ]
+
+
+def diff_plots(repository: Repository, old: Side, new: Side) -> list[Difference]:
+    """Return how the numbers differ that sum up the plots of two sides, such as ``roc.auc``, sorted by name.
+
+    Args:
+        repository: The repository.
+        old: The first side.
+        new: The second side.
+    """
+    from gittrack.git.batch import read_many
+
+    sides = [side for side in (old, new) if side.commit is not None]
+    blobs = read_many(repository, [f"{side.commit}:{FOLDER}/{PLOTS_FILE}" for side in sides], max_bytes=MAX_FILE_BYTES)
+    values = {id(side): _plot_values(blob) for side, blob in zip(sides, blobs, strict=True)}
+    before, after = (values.get(id(side), {}) for side in (old, new))
+    return [
+        Difference("plot", name, before.get(name, MISSING), after.get(name, MISSING))
+        for name in sorted({*before, *after})
+        if differs(before.get(name, MISSING), after.get(name, MISSING))
+    ]
+
+
+def _plot_values(blob: GitObject | None) -> dict[str, Any]:
+    """Return the numbers of each plot's last step by the names of both."""
+    if blob is None or blob.kind != "blob" or blob.data is None:
+        return {}
+    return {
+        f"{plot.name}.{key}": value
+        for plot in sorted(parse_plots(blob.data), key=_plot_order)
+        for key, value in plot.values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+def _plot_order(plot: PlotEntry) -> tuple[bool, int]:
+    """Put the steps of a plot in order, and one without a step last, as `find_plot` chooses."""
+    return (True, 0) if plot.step is None else (False, plot.step)
 
 
 def _digests(lineage: Lineage | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gittrack.experiments.artifact_files import ArtifactEntry
+    from gittrack.experiments.plot_files import PlotEntry
     from gittrack.values import PlainValue
 
 FORMAT_VERSION = 1
@@ -33,6 +34,8 @@ LOG_FILE = "log.txt"
 ARTIFACTS_FILE = "artifacts.json"
 INPUTS_FILE = "inputs.json"
 OUTPUTS_FILE = "outputs.json"
+PLOTS_FILE = "plots.json"
+PLOTS_FOLDER = "plots"
 LINEAGE_FILES = (ARTIFACTS_FILE, INPUTS_FILE, OUTPUTS_FILE)
 MAX_FILE_BYTES = 16 << 20  # of one metadata file; a larger one is hostile or broken
 
@@ -130,6 +133,7 @@ class MetricSummary(NamedTuple):
         max: The largest value; NaN only when there is no other.
         count: How many points were logged.
         step: The step of `last`; None for a value without steps.
+        set: True when a script set `last`, whatever the last point says; else None.
     """
 
     last: int | float
@@ -137,6 +141,7 @@ class MetricSummary(NamedTuple):
     max: int | float
     count: int  # type: ignore[assignment]  # the field's word, in place of a method of tuples
     step: int | None
+    set: bool | None = None
 
 
 class Record(NamedTuple):
@@ -152,6 +157,8 @@ class Record(NamedTuple):
         artifacts: What the run logged as artifacts, every version, in the order of logging.
         inputs: The artifacts that the run said it uses.
         outputs: Artifacts whose pointers changed while the command ran, or since the baseline.
+        plots: What the run logged to look at; name and step are those of one.
+        plot_files: The contents of plots that are not in git yet, by the names of their files; never read back.
     """
 
     meta: Meta
@@ -163,6 +170,8 @@ class Record(NamedTuple):
     artifacts: tuple[ArtifactEntry, ...] = ()
     inputs: tuple[ArtifactEntry, ...] = ()
     outputs: tuple[ArtifactEntry, ...] = ()
+    plots: tuple[PlotEntry, ...] = ()
+    plot_files: Mapping[str, bytes] = _NOTHING
 
 
 _TIMES = ("started", "ended")
@@ -190,6 +199,8 @@ def render_files(record: Record) -> dict[str, bytes]:
     files.update({name: data for name, data in optional.items() if data})
     lineage = zip(LINEAGE_FILES, (record.artifacts, record.inputs, record.outputs), strict=True)
     files.update({name: render_entries(entries) for name, entries in lineage if entries})
+    if record.plots:
+        files[PLOTS_FILE] = render_plots(record.plots)
     return files
 
 
@@ -215,6 +226,7 @@ def parse_files(files: Mapping[str, bytes]) -> Record:
         artifacts=_entries(files, ARTIFACTS_FILE),
         inputs=_entries(files, INPUTS_FILE),
         outputs=_entries(files, OUTPUTS_FILE),
+        plots=parse_plots(files[PLOTS_FILE]) if PLOTS_FILE in files else (),
     )
 
 
@@ -281,6 +293,7 @@ def parse_metrics(data: bytes) -> dict[str, MetricSummary]:
             max=_number_or(summary.get("max"), last),
             count=_whole_or(summary.get("count"), 1),
             step=_whole_or(summary.get("step"), None),
+            set=True if summary.get("set") is True else None,
         )
     return metrics
 
@@ -336,6 +349,30 @@ def parse_entries(data: bytes, file: str) -> tuple[ArtifactEntry, ...]:
         return tuple(parse_entry(item) for item in document)
     except GittrackError as error:
         raise FormatError(f"{file}: {error.message}") from error
+
+
+def render_plots(entries: Sequence[PlotEntry]) -> bytes:
+    """Return the content of ``plots.json``."""
+    from gittrack.experiments.plot_files import render_plot_entry  # here: most experiments have none
+
+    return dump_json([render_plot_entry(entry) for entry in entries]).encode()
+
+
+def parse_plots(data: bytes) -> tuple[PlotEntry, ...]:
+    """Return the entries that ``plots.json`` holds.
+
+    Raises:
+        FormatError: It is damaged, or names a file or digest that must not be trusted.
+    """
+    from gittrack.experiments.plot_files import parse_plot_entry
+
+    document = _load(data, PLOTS_FILE)
+    if not isinstance(document, list):
+        raise FormatError(f"{PLOTS_FILE}: not a list")
+    try:
+        return tuple(parse_plot_entry(item) for item in document)
+    except GittrackError as error:
+        raise FormatError(f"{PLOTS_FILE}: {error.message}") from error
 
 
 def format_time(seconds: float) -> str:
@@ -430,6 +467,8 @@ __all__ = [
     "METRICS_FILE",
     "OUTPUTS_FILE",
     "PARAMS_FILE",
+    "PLOTS_FILE",
+    "PLOTS_FOLDER",
     "REQUIREMENTS_FILE",
     "SERIES_FILE",
     "FormatError",
@@ -446,9 +485,11 @@ __all__ = [
     "parse_meta",
     "parse_metrics",
     "parse_params",
+    "parse_plots",
     "parse_time",
     "render_entries",
     "render_files",
     "render_meta",
     "render_metrics",
+    "render_plots",
 ]

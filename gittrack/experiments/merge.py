@@ -38,6 +38,7 @@ _RENDERED = frozenset(
         fmt.REQUIREMENTS_FILE,
         fmt.LOG_FILE,
         *fmt.LINEAGE_FILES,
+        fmt.PLOTS_FILE,
     }
 )
 
@@ -74,13 +75,15 @@ def merge_records(base: fmt.Record, ours: fmt.Record, theirs: fmt.Record) -> fmt
     merged = fmt.Record(
         meta=merge.meta(base.meta, ours.meta, theirs.meta),
         params=merge.mapping("params", base.params, ours.params, theirs.params),
-        metrics={**merge.mapping("metrics", *summaries), **summarise(series)},
+        metrics={**merge.mapping("metrics", *summaries), **summarise(series, ours.metrics, theirs.metrics)},
         series=render_series(series) if series else None,
         requirements=merge.value(fmt.REQUIREMENTS_FILE, base.requirements, ours.requirements, theirs.requirements),
         log=merge.value(fmt.LOG_FILE, base.log, ours.log, theirs.log),
         artifacts=_union(base.artifacts, ours.artifacts, theirs.artifacts),
         inputs=_union(base.inputs, ours.inputs, theirs.inputs),
         outputs=_union(base.outputs, ours.outputs, theirs.outputs),
+        # Where both sides logged plots, their folders conflict, too.
+        plots=merge.value(fmt.PLOTS_FILE, base.plots, ours.plots, theirs.plots),
     )
     merge.finish()
     return merged

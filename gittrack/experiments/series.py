@@ -105,20 +105,25 @@ def parse_series(data: bytes) -> dict[str, Series]:
     return series
 
 
-def summarise(series: Mapping[str, Series]) -> dict[str, MetricSummary]:
+def summarise(series: Mapping[str, Series], *told: Mapping[str, MetricSummary]) -> dict[str, MetricSummary]:
     """Sum up every metric that has a point.
 
     Args:
         series: The points of each metric, in the order in which they were logged.
+        told: Earlier summaries, the latest one last: a value that a script set in them stays.
 
     Returns:
         The summaries in the order of `series`.
 
     Example:
         >>> summarise({"loss": Series([0, 1, 2], [1.0, 2.0, 3.0], [0.9, 0.3, 0.4])})
-        {'loss': MetricSummary(last=0.4, min=0.3, max=0.9, count=3, step=2)}
+        {'loss': MetricSummary(last=0.4, min=0.3, max=0.9, count=3, step=2, set=None)}
     """
-    return {name: _summarise_points(points) for name, points in series.items() if points.values}
+    summaries = {name: _summarise_points(points) for name, points in series.items() if points.values}
+    set_values = {name: one.last for summary in told for name, one in summary.items() if one.set and name in summaries}
+    for name, value in set_values.items():
+        summaries[name] = summaries[name]._replace(last=value, set=True)
+    return summaries
 
 
 def merge_series(parts: Iterable[Mapping[str, Series]]) -> dict[str, Series]:

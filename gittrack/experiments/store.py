@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FILE_MODE = 0o100644
 _FOLDER_MODE = 0o040000
+_PLOTS_FOLDER = fmt.PLOTS_FOLDER.encode()
 _READ_FILES = (
     fmt.META_FILE,
     fmt.PARAMS_FILE,
@@ -31,6 +32,7 @@ _READ_FILES = (
     fmt.REQUIREMENTS_FILE,
     fmt.LOG_FILE,
     *fmt.LINEAGE_FILES,
+    fmt.PLOTS_FILE,
 )
 _MAX_SERIES_BYTES = 1 << 30
 
@@ -85,9 +87,15 @@ def write_record(
         The commit's id.
     """
     batch = objects.ObjectBatch(repository)
+    kept = [entry for parent in parents for entry in _unknown_files(repository, parent)]
+    if record.plots:
+        before = [entry for entry in kept if entry.name == _PLOTS_FOLDER]
+        kept = [entry for entry in kept if entry.name != _PLOTS_FOLDER]
+        record, plots = _add_plots(repository, batch, record, before)
+        kept += [objects.TreeEntry(_PLOTS_FOLDER, _FOLDER_MODE, batch.add_tree(plots))] if plots else []
     files = {name.encode(): batch.add_blob(data) for name, data in fmt.render_files(record).items()}
     entries = [objects.TreeEntry(name, _FILE_MODE, oid) for name, oid in files.items()]
-    entries += [entry for parent in parents for entry in _unknown_files(repository, parent) if entry.name not in files]
+    entries += [entry for entry in kept if entry.name not in files]
     code = objects.tree_with_blobs(repository, batch, code_tree, _pointers(record))
     commit = _add_commit(repository, batch, entries, code, parents, message, author)
     batch.write()
@@ -234,6 +242,24 @@ def _pointers(record: fmt.Record) -> dict[str, bytes | None]:
             files[pointer_path(path)] = render_pointer(pointer_to(entry))
         files[path] = None
     return files
+
+
+def _add_plots(
+    repository: Repository, batch: objects.ObjectBatch, record: fmt.Record, before: Sequence[objects.TreeEntry]
+) -> tuple[fmt.Record, list[objects.TreeEntry]]:
+    """Add the files of plots to those that an earlier commit of the experiment holds.
+
+    Returns:
+        The record without plots whose content is nowhere, and the entries of their folder.
+    """
+    held: dict[bytes, objects.TreeEntry] = {}
+    for folder in before:
+        if folder.mode == _FOLDER_MODE:
+            held.update((entry.name, entry) for entry in objects.read_tree(repository, folder.oid))
+    for name, data in record.plot_files.items():
+        held[name.encode()] = objects.TreeEntry(name.encode(), _FILE_MODE, batch.add_blob(data))
+    kept = tuple(entry for entry in record.plots if entry.digest is not None or entry.file.encode() in held)
+    return record._replace(plots=kept), list(held.values())
 
 
 def _unknown_files(repository: Repository, commit: str) -> list[objects.TreeEntry]:

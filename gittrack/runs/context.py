@@ -24,11 +24,15 @@ class RunContext(NamedTuple):
         environ: Its environment.
         argv: Its command line.
         directory: Its current folder.
+        is_nested: Whether the run is one of its own within another one, rather than a part of it.
+        parent: The id of that other run; by default the one that the environment names.
     """
 
     environ: Mapping[str, str]
     argv: tuple[str, ...]
     directory: Path
+    is_nested: bool = False
+    parent: str | None = None
 
     @property
     def is_writer(self) -> bool:

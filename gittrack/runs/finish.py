@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gittrack.experiments.format import Meta
+    from gittrack.experiments.plot_files import PlotEntry
     from gittrack.git.repository import Repository
     from gittrack.runs.folder import RunFolder
     from gittrack.runs.journal_reader import JournalContents
@@ -58,8 +59,10 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
         problems=(*meta.problems, *told.problems),
     )
     metrics: dict[str, MetricSummary] = {**told.declared_metrics, **summarise(contents.series)}
+    for name, value in told.summary.items():
+        metrics[name] = metrics.get(name, single_value(value))._replace(last=value, set=True)
     series = render_series(contents.series) if contents.series else None
-    return Record(meta, told.params, metrics, series, told.requirements, **told.lineage())
+    return Record(meta, told.params, metrics, series, told.requirements, plots=told.plots(), **told.lineage())
 
 
 def extend_record(previous: Record, record: Record) -> Record:
@@ -84,14 +87,24 @@ def extend_record(previous: Record, record: Record) -> Record:
     return Record(
         meta=meta,
         params={**previous.params, **record.params},
-        metrics={**previous.metrics, **record.metrics, **summarise(joined)},
+        metrics={**previous.metrics, **record.metrics, **summarise(joined, previous.metrics, record.metrics)},
         series=render_series(joined) if joined else None,
         requirements=record.requirements or previous.requirements,
         log=(previous.log or b"") + (record.log or b"") or None,
         artifacts=previous.artifacts + record.artifacts,
         inputs=previous.inputs + tuple(entry for entry in record.inputs if entry not in previous.inputs),
         outputs=previous.outputs + record.outputs,
+        plots=_later_plots(previous.plots, record.plots),
+        plot_files=record.plot_files,
     )
+
+
+def _later_plots(before: tuple[PlotEntry, ...], after: tuple[PlotEntry, ...]) -> tuple[PlotEntry, ...]:
+    if not before or not after:
+        return before + after
+    from gittrack.experiments.plot_files import latest_plots
+
+    return latest_plots(before + after)
 
 
 def publish(
@@ -231,7 +244,9 @@ class _Told:
         self.outcome: Outcome | None = None
         self.declared_metrics: dict[str, MetricSummary] = {}
         self.requirements: bytes | None = None
+        self.summary: dict[str, int | float] = {}
         self._lineage: list[tuple[str, Any]] = []
+        self._plots: list[Any] = []
         self.last_time = max((series.times[-1] for series in contents.series.values() if series.times), default=0.0)
         declared: dict[str, PlainValue] = {}
         for event in contents.events:
@@ -243,24 +258,34 @@ class _Told:
         self.params = merge_params(self.params, declared)
 
     def _add(self, kind: str, data: Any, declared: dict[str, PlainValue]) -> None:
-        if kind == "params" and isinstance(data, dict):
-            self.params.update(data)
-        elif kind == "declared" and isinstance(data, dict):
-            declared.update(data)
+        mappings: dict[str, dict[str, Any]] = {
+            "params": self.params,
+            "declared": declared,
+            "tags": self.tags,
+            "summary": self.summary,
+        }
+        if kind in mappings and isinstance(data, dict):
+            mappings[kind].update(data)
         elif kind == "outputs" and isinstance(data, dict):
             self.declared_metrics.update({name: single_value(value) for name, value in data.items()})
-        elif kind == "tags" and isinstance(data, dict):
-            self.tags.update(data)
-        elif kind == "note":
-            self.notes.append(str(data))
-        elif kind == "problem":
-            self.problems.append(str(data))
+        elif kind in {"note", "problem"}:
+            (self.notes if kind == "note" else self.problems).append(str(data))
+        elif kind == "plot":
+            self._plots.append(data)
         elif kind == "description":
             self.description = None if data is None else str(data)
         elif kind == "requirements":
             self.requirements = str(data).encode()
         elif kind == "end":
             self.outcome = parse_outcome(data)
+
+    def plots(self) -> tuple[PlotEntry, ...]:
+        """Return the last version of each plot; most runs have none."""
+        if not self._plots:
+            return ()
+        from gittrack.runs.told_plots import read_plot_events
+
+        return read_plot_events(self._plots)
 
     def lineage(self) -> dict[str, Any]:
         """Return the artifacts, inputs and outputs, as arguments of a record; most runs have none."""

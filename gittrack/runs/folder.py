@@ -7,6 +7,7 @@ runs/<run id>/
   outcome         room for how the run ended, which is written even when the disk is full
   tip             the experiment's commit, and the tree of the code, once they are recorded
   run.journal     the metrics, and run.events all else; a process that joined adds joined-<pid>-<id>.journal
+  plots/          what the run logged to look at, each a file that is whole from the moment it is there
   log.txt         the output of the command, when gittrack runs one
   lock            held by the run's process as long as it lives
 ```
@@ -39,6 +40,7 @@ RUNS = "runs"
 OUTSIDE_RUNS = "gittrack-runs"  # beside the script, when there is no repository to keep the run in
 NO_COMMIT = "-"
 _META, _TIP, _LOCK, _JOURNAL, _LOG = "meta.json", "tip", "lock", "run.journal", "log.txt"
+PLOTS = "plots"
 _PID, _OUTCOME = "pid", "outcome"
 _OUTCOME_BYTES = 4096
 _HALF_MADE_FOR_S = 60.0  # a folder is made or removed within milliseconds

@@ -120,7 +120,11 @@ def _import(repository: Repository, head: Head, folder: RunFolder, known: dict[s
 
 
 def _with_artifacts(repository: Repository, folder: RunFolder, record: Record) -> Record:
-    """Bring the artifacts of a run's folder into the repository's cache."""
+    """Bring the artifacts and large plots of a run's folder into the repository's cache."""
+    if record.plots:
+        from gittrack.runs.told_plots import collect_plots
+
+        record = collect_plots(repository, folder.path, record)
     if not record.artifacts:
         return record
     from gittrack.runs.take_up import take_up_artifacts

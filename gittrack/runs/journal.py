@@ -102,6 +102,11 @@ class JournalWriter:
         if durability == "buffered":
             self._start_flusher()
 
+    @property
+    def path(self) -> Path:
+        """The file that holds the metrics."""
+        return self._path
+
     def metrics(self, values: Mapping[str, int | float], step: int, time: float) -> None:
         """Record the values of some metrics at one step.
 

@@ -128,6 +128,11 @@ class OpenedRun:
                 self.folder.write_outcome(told)
 
 
+def is_run_id(value: object) -> bool:
+    """Return whether a value has the form of a run's id: 16 hex digits."""
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
+
+
 def open_run(
     context: RunContext,
     *,
@@ -173,10 +178,11 @@ def open_run(
         if early is not None:
             early.close()
         return _open_outside(context, name, group, durability, error.message)
-    parent = context.environ.get(RUN_VARIABLE, "")
+    parent = context.parent or context.environ.get(RUN_VARIABLE, "")
     parent_folder = _living_parent(repository, parent)
     try:
-        is_own = resume or source == "command"  # a command is recorded for itself, also within another one
+        # A command is recorded for itself, also within another one.
+        is_own = resume or source == "command" or context.is_nested
         if not is_own and parent_folder is not None and name in {None, parent_folder.read_meta().name}:
             journal = JournalWriter(parent_folder.new_joined_journal_path(), durability=durability)
             return OpenedRun(parent_folder, parent_folder.read_meta(), journal)
@@ -191,7 +197,7 @@ def open_run(
         meta = describe_place(meta, repository, head, context.directory)
         if resume and resumed is not None:
             return _open_resumed(repository, head, snapshot, meta, resumed, context, durability)
-        if name is None and parent_folder is None:
+        if name is None and parent_folder is None and not context.is_nested:
             name = _given_name(context)
         return _open_new(repository, head, snapshot, _named(repository, meta, name), context, durability)
     except OSError as error:  # read-only, or full

@@ -66,6 +66,10 @@ def finish_run(
     if outcome is None and all(event.kind != "end" for event in contents.events):
         outcome = parse_outcome(folder.read_outcome())
     record = build_record(folder.read_meta(), contents, outcome=outcome)._replace(log=folder.read_log())
+    if record.plots:
+        from gittrack.runs.told_plots import collect_plots
+
+        record = collect_plots(repository, folder.path, record)
     resumes = next((event.data for event in contents.events if event.kind == "resumes"), None)
     if isinstance(resumes, str):
         record = extend_record(store.read_record(repository, resumes), record)

@@ -13,6 +13,7 @@ from gittrack.errors import UsageError
 from gittrack.runs import open_runs
 from gittrack.runs.opening import open_run
 from gittrack.runs.outcome import Outcome
+from gittrack.runs.plot_logging import PlotLogging
 from gittrack.values import InvalidValueError, flatten, to_number, to_plain, validate_param_name
 from gittrack.warn import warn
 
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from gittrack.runs.context import RunContext
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.opening import OpenedRun
+    from gittrack.runs.plot_log import PlotLog
+    from gittrack.runs.summary import Summary
 
 _FIRST_SECOND, _END_OF_SECONDS = -62_135_596_800.0, 253_402_300_800.0  # of the years 1 to 9999
 
 
-class Run:
+class Run(PlotLogging):
     """The run behind `gittrack.Run`, for a process that somebody describes.
 
     Args:
@@ -79,6 +82,8 @@ class Run:
         self._warned: set[str] = set()
         self._opened: OpenedRun | None = None
         self._journal: JournalWriter | None = None
+        self._summary: Summary | None = None
+        self._plots: PlotLog | None = None
         self._context = context
         if not context.is_writer:
             self._name = name or "another-rank"
@@ -135,6 +140,15 @@ class Run:
     def is_writer(self) -> bool:
         """Whether this process records; false on all ranks but the first."""
         return self._opened is not None
+
+    @property
+    def summary(self) -> Summary:
+        """What sums the run up, like a dict: the last value of each metric; a value that is set here wins over it."""
+        if self._summary is None:
+            from gittrack.runs.summary import Summary
+
+            self._summary = Summary(self._read_last, lambda values: self._event("summary", values))
+        return self._summary
 
     @property
     def step(self) -> int:
@@ -375,6 +389,12 @@ class Run:
     def __repr__(self) -> str:
         return f"<gittrack.Run {self.name!r} {self._status}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the run: who it is, how it stands, and its last values."""
+        from gittrack.runs.notebook import render_run
+
+        return render_run(self)
+
     def _artifact_log(self) -> ArtifactLog | None:
         """Return what logs artifacts; None where nothing is recorded."""
         if self._opened is None or not open_runs.is_own_process(self):
@@ -387,6 +407,32 @@ class Run:
 
             self._opened.artifacts = ArtifactLog(self._opened, self._context)
         return self._opened.artifacts
+
+    def _plot_log(self) -> PlotLog | None:
+        """Return what keeps plots; None where nothing is recorded."""
+        if self._opened is None or not open_runs.is_own_process(self):
+            return None
+        if self._journal is None:
+            self._warn_ended()
+            return None
+        if self._plots is None:
+            from gittrack.runs.plot_log import PlotLog
+
+            self._plots = PlotLog(self._opened)
+        return self._plots
+
+    def _read_last(self) -> dict[str, int | float]:
+        """Return the last value of each metric that this process logged."""
+        if self.record is not None:
+            return {name: one.last for name, one in self.record.metrics.items()}
+        if self._opened is None or self._journal is None:
+            return {}
+        from gittrack.runs.journal_reader import read_latest
+
+        self._journal.flush()
+        with suppress(OSError):
+            return {name: point.value for name, point in read_latest(self._journal.path).values.items()}
+        return {}
 
     def _event(self, kind: str, data: Any) -> None:
         if self._journal is not None:

@@ -1,4 +1,4 @@
-"""Which artifacts travel: those that commits point to, and those that their runs logged.
+"""Which artifacts travel: those that commits point to, those that their runs logged, and their large plots.
 
 A push or pull of experiments without any artifact comes no further than this module, so it loads little.
 """
@@ -6,6 +6,7 @@ A push or pull of experiments without any artifact comes no further than this mo
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.pointer import MAX_POINTER_BYTES, SUFFIX
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gittrack.workspace.pointers import Tracked
 
 _RECORDS = f"{fmt.FOLDER}/{fmt.ARTIFACTS_FILE}"
+_PLOTS = f"{fmt.FOLDER}/{fmt.PLOTS_FILE}"
+_LISTS = frozenset({_RECORDS, _PLOTS})
 
 
 def make_parcels(artifacts: Iterable[Tracked]) -> list[Parcel]:
@@ -66,23 +69,36 @@ def _read_parcels(repository: Repository, blobs: dict[str, str]) -> list[Parcel]
     found = [
         (path, blob.data)
         for path, blob in zip(blobs.values(), contents, strict=True)
-        if blob and blob.kind == "blob" and blob.data and (path == _RECORDS or blob.size <= MAX_POINTER_BYTES)
+        if blob and blob.kind == "blob" and blob.data and (path in _LISTS or blob.size <= MAX_POINTER_BYTES)
     ]
-    parcels: dict[str, Parcel] = {}
+    parcels: dict[str, Parcel] = _read_plots(data for path, data in found if path == _PLOTS)
     # What runs logged is in their records too: earlier versions, and artifacts from outside of the work tree.
     records = [data for path, data in found if path == _RECORDS]
     if records:
         from gittrack.experiments.lineage import parse_logged
 
-        parcels = {one.digest: Parcel(one.digest, one.kind, one.size, one.path) for one in parse_logged(records)}
-    pointers = parse_pointers((path, data) for path, data in found if path != _RECORDS)
+        logged = parse_logged(records)
+        parcels.update((one.digest, Parcel(one.digest, one.kind, one.size, one.path)) for one in logged)
+    pointers = parse_pointers((path, data) for path, data in found if path not in _LISTS)
     parcels.update((parcel.digest, parcel) for parcel in make_parcels(pointers.tracked))
     return list(parcels.values())
 
 
 def _list_trees(repository: Repository, commits: Sequence[str]) -> dict[str, str]:
     listing = _list_blobs(repository, commits, "--no-walk=unsorted")
-    return {oid: path for oid, path in listing if path.endswith(SUFFIX) or path == _RECORDS}
+    return {oid: path for oid, path in listing if path.endswith(SUFFIX) or path in _LISTS}
+
+
+def _read_plots(records: Iterable[bytes]) -> dict[str, Parcel]:
+    """Return the plots that are too large for git; a list that is damaged names none."""
+    parcels: dict[str, Parcel] = {}
+    for data in records:
+        with suppress(fmt.FormatError):
+            for plot in fmt.parse_plots(data):
+                if plot.digest is not None:
+                    path = f"{fmt.FOLDER}/{fmt.PLOTS_FOLDER}/{plot.file}"
+                    parcels[plot.digest] = Parcel(plot.digest, "file", plot.size, path)
+    return parcels
 
 
 def _list_blobs(repository: Repository, lines: Iterable[str], *mode: str) -> Iterator[tuple[str, str]]:

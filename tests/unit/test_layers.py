@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 SOURCES = read_sources()
 LAYERS = {
-    **dict.fromkeys(("errors", "values", "config", "paths", "secrets", "warn", "yaml_text"), 1),
+    **dict.fromkeys(
+        ("errors", "values", "curves", "columns", "figures", "config", "paths", "secrets", "warn", "yaml_text"), 1
+    ),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
-    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "__main__"), 5),
+    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "script", "__main__"), 5),
 }
 TOP = 5
 OUTSIDE_WORLD = {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.exit", "print", "exit", "quit"}

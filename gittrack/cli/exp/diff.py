@@ -23,7 +23,7 @@ gittrack exp diff brave-otter calm-owl
 gittrack exp diff brave-otter --code
 """
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
-_TITLES = {"metric": "metrics", "param": "params", "artifact": "artifacts"}
+_TITLES = {"metric": "metrics", "param": "params", "plot": "plots", "artifact": "artifacts"}
 _SHORT_DIGEST = 15
 
 
@@ -42,9 +42,10 @@ def command(
 
     A and B are experiments, or commits as git names them, whose own params and metrics are read. With A alone an
     experiment is compared with its baseline, and a commit with the newest experiment of HEAD. With neither, that
-    newest experiment is compared with its baseline.
+    newest experiment is compared with its baseline. Of plots the numbers that sum them up are compared, such as the
+    area under a curve.
     """
-    from gittrack.experiments.diff import diff_code, diff_sides, read_sides
+    from gittrack.experiments.diff import diff_code, diff_plots, diff_sides, read_sides
 
     repository, terminal = current_repository(), current_terminal()
     close_dead_runs(repository)
@@ -55,7 +56,8 @@ def command(
             terminal.note(f"no difference in code between {old.label} and {new.label}")
         _write_code(terminal, difference)
         return 0
-    differences = diff_sides(old, new, include_same=include_same) + _artifacts(repository, old, new)
+    differences = diff_sides(old, new, include_same=include_same)
+    differences += diff_plots(repository, old, new) + _artifacts(repository, old, new)
     if output_format == "json":
         from gittrack.cli.render_data import render_json
 
@@ -155,7 +157,7 @@ def _document(old: Side, new: Side, differences: list[Difference]) -> dict[str, 
         entry = {side: finite(value) for side, value in sides.items() if value is not MISSING}
         if one.delta is not None:
             entry["delta"] = one.delta
-        document[_TITLES[one.kind]][one.name] = entry
+        document.setdefault(_TITLES[one.kind], {})[one.name] = entry
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.cli.cells import render_age, render_moment, render_number
@@ -11,7 +12,8 @@ from gittrack.cli.render_data import render_json
 from gittrack.cli.render_pairs import Section, render_sections
 from gittrack.cli.render_plot import render_series_plot
 from gittrack.errors import UsageError
-from gittrack.experiments.format import FOLDER, Record, render_entries, render_meta
+from gittrack.experiments.format import FOLDER, Record, render_entries, render_meta, render_plots
+from gittrack.experiments.plot_files import latest_plots
 from gittrack.experiments.resolve import resolve
 from gittrack.experiments.series import parse_series, summarise
 from gittrack.experiments.store import ExperimentMissingError, read_record
@@ -21,18 +23,20 @@ from gittrack.runs.finish import build_record
 from gittrack.values import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gittrack.cli.exp.show import ShowOptions
     from gittrack.cli.terminal import Terminal
     from gittrack.experiments.artifact_files import ArtifactEntry
     from gittrack.experiments.format import Meta
     from gittrack.experiments.names import ExperimentRef
+    from gittrack.experiments.plot_files import PlotEntry
     from gittrack.experiments.series import Series
     from gittrack.git.repository import Repository
     from gittrack.runs.active import ActiveRun
 
 _N_PLOTS = 6
+_N_LOGGED_PLOTS = 30
 _PLOT_HEIGHT = 8
 _MAX_PLOT_WIDTH = 100
 _N_LEFT_OUT_SHOWN = 10
@@ -119,11 +123,12 @@ def _with_live(experiment: _Experiment, run: ActiveRun) -> _Experiment:
     record = Record(
         meta=run.meta,
         params={**experiment.record.params, **run.params},
-        metrics={**experiment.record.metrics, **summarise(series)},
+        metrics={**experiment.record.metrics, **logged.metrics, **summarise(series, logged.metrics)},
         requirements=before.requirements,
         artifacts=before.artifacts + logged.artifacts,
         inputs=before.inputs + logged.inputs,
         outputs=before.outputs + logged.outputs,
+        plots=latest_plots(before.plots + logged.plots),
     )
     return experiment._replace(record=record, series=series)
 
@@ -150,6 +155,8 @@ def _sections(experiment: _Experiment, precision: int) -> Iterator[Section]:
         made = (*latest_entries(record.artifacts).values(), *record.outputs)
         yield Section("artifacts", tuple(map(_artifact, made)))
     yield Section("inputs", tuple(map(_artifact, record.inputs)))
+    if record.plots:
+        yield Section("plots", tuple(_logged_plots(record.plots)))
 
 
 def _about(meta: Meta) -> Iterator[tuple[str, object]]:
@@ -218,6 +225,19 @@ def _artifact(entry: ArtifactEntry) -> tuple[str, object]:
     return entry.path + ("/" if entry.kind == "dir" else ""), "  ".join(word for word in words if word)
 
 
+def _logged_plots(plots: Sequence[PlotEntry]) -> Iterator[tuple[str, object]]:
+    """Say what was logged to look at, each name once."""
+    from gittrack.cli.exp.plots import describe_values
+
+    last = {entry.name: entry for entry in plots}
+    n_steps = Counter(entry.name for entry in plots)
+    for name, entry in list(last.items())[:_N_LOGGED_PLOTS]:
+        steps = f"{n_steps[name]} steps" if n_steps[name] > 1 else ""
+        yield name, "  ".join(word for word in (entry.kind, steps, describe_values(entry.values)) if word)
+    if len(last) > _N_LOGGED_PLOTS:
+        yield "…", f"and {len(last) - _N_LOGGED_PLOTS} more (see gittrack exp plots)"
+
+
 def _plots(terminal: Terminal, experiment: _Experiment) -> Iterator[str]:
     drawn = {name: points for name, points in sorted(experiment.series.items()) if len(points.steps) > 1}
     for name, points in list(drawn.items())[:_N_PLOTS]:
@@ -272,6 +292,7 @@ def _document(experiment: _Experiment) -> dict[str, Any]:
             )
             if entries
         },
+        **({"plots": load_json(render_plots(record.plots))} if record.plots else {}),
     }
 
 
