@@ -18,17 +18,19 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all of this module
 if TYPE_CHECKING:
     from gittrack.api import Run
+    from gittrack.api_live import post_live_metrics
     from gittrack.errors import DivergedError, GittrackError, UsageError
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__"]
+__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__", "post_live_metrics"]
 
 _HOMES = {
     "DivergedError": "gittrack.errors",
     "GittrackError": "gittrack.errors",
     "Run": "gittrack.api",
     "UsageError": "gittrack.errors",
+    "post_live_metrics": "gittrack.api_live",
 }
 
 
