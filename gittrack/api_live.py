@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
 
-def post_live_metrics(  # noqa: PLR0913  the signature is that of DVC Studio's client
+def post_live_metrics(  # noqa: PLR0913, PLR0917  the signature is that of DVC Studio's client
     event_type: Literal["start", "data", "done", "interrupt", "failed"],
     baseline_sha: str,
     name: str,
@@ -63,8 +63,8 @@ def post_live_metrics(  # noqa: PLR0913  the signature is that of DVC Studio's c
             of ``dvc_studio_config``, ``gittrack.live.repo``, DVC's files, or of the branch's remote. Credentials in it
             are not sent.
         studio_url: The receiver's base URL, or a ``file:`` URL of a file that events are appended to. By default that
-            of ``GITTRACK_LIVE_URL`` or ``DVC_STUDIO_URL``, else of ``dvc_studio_config``, ``gittrack.live.url`` or DVC's
-            files.
+            of ``GITTRACK_LIVE_URL`` or ``DVC_STUDIO_URL``, else of ``dvc_studio_config``, ``gittrack.live.url`` or
+            DVC's files.
         subdir: The project's folder in the repository; told at the start.
 
     Returns:

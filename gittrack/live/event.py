@@ -123,6 +123,43 @@ def split_body(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**rest, "plots": chosen}
 
 
+class ChosenPlots(NamedTuple):
+    """What of many plots is sent, by the rules of DVC Studio's client.
+
+    Attributes:
+        plots: Those that are.
+        omissions: What is not, and why.
+    """
+
+    plots: dict[str, Any]
+    omissions: list[str]
+
+
+def choose_plots(plots: Mapping[str, Any]) -> ChosenPlots:
+    """Return the plots that fit into one request: the first ones, but for those that are too large.
+
+    Args:
+        plots: Plots of the protocol.
+    """
+    chosen: dict[str, Any] = {}
+    omissions: list[str] = []
+    n_bytes = 0
+    for number, (name, plot) in enumerate(plots.items()):
+        if number >= MAX_PLOTS:
+            omissions.append(f"there are {len(plots)} plots, and only the first {MAX_PLOTS} are sent")
+            break
+        size = plot_bytes(plot)
+        if size > MAX_PLOT_BYTES:
+            omissions.append(f"plot '{name}' is not sent: it takes {size} bytes of at most {MAX_PLOT_BYTES}")
+            continue
+        n_bytes += size
+        if n_bytes > MAX_REQUEST_BYTES:
+            omissions.append(f"plot '{name}' and those after it are not sent: a request has {MAX_REQUEST_BYTES} bytes")
+            break
+        chosen[name] = plot
+    return ChosenPlots(chosen, omissions)
+
+
 def plot_bytes(plot: Mapping[str, Any]) -> int:
     """Return how many bytes of a request a plot takes, in the way in which DVC Studio counts them.
 
@@ -137,7 +174,9 @@ def plot_bytes(plot: Mapping[str, Any]) -> int:
 def _own_fields(event: Event) -> dict[str, Any]:
     """Return what only events of its type tell."""
     if event.event_type == "start":
-        message = event.message[:MAX_MESSAGE_LENGTH] if event.message else None
+        message = event.message
+        if isinstance(message, str):
+            message = message[:MAX_MESSAGE_LENGTH]
         return {key: value for key, value in (("message", message), ("subdir", event.subdir)) if value}
     if event.event_type == "data":
         return {"step": event.step, **({"plots": event.plots} if event.plots else {})}
