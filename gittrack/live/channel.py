@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from gittrack.live.answer import Answer
 from gittrack.live.target import FILE_SCHEME, BadSettingError
-from gittrack.live.wire import Answer, Connection, join_url
+from gittrack.live.wire import Connection, join_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gittrack.errors import GittrackError
 from gittrack.experiments.names import ExperimentRef
 from gittrack.experiments.store import read_tip
-from gittrack.live.sender import NotTakenError, Sender, send_until
+from gittrack.live.answer import NotTakenError
+from gittrack.live.sender import Sender, send_until
 from gittrack.live.spool import End, list_spools
 from gittrack.live.wire import without_userinfo
 from gittrack.runs.folder import RUNS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from gittrack.live.answer import NotTakenError
 from gittrack.live.event import Event, UnsendableEventError, build_body, split_body
 from gittrack.live.plain import make_plain
 from gittrack.live.target import NoTargetError, Surroundings, Target, Wishes, find_target
@@ -32,28 +33,44 @@ def post_event(event: Event, wishes: Wishes, around: Surroundings, log: logging.
         was sent, because something is missing or the event breaks the protocol.
     """
     try:
-        target = find_target(wishes, around)
-        body = build_body(make_plain(_with_usual(event)), target.repo_url)
-        _check_name(body["name"])
-        requests = list(split_body(body))
-        from gittrack.live.channel import open_channel  # here: it loads requests
-
-        channel = open_channel(target)
+        deliver_event(event, find_target(wishes, around))
     except NoTargetError as error:
         log.log(error.level, "nothing is posted: %s", error)
         return None
     except UnsendableEventError as error:
         log.warning("%s", error)
         return None
+    except NotTakenError as error:
+        log.warning("the event '%s' was not posted: %s", event.event_type, error)
+        return False
+    return True
+
+
+def deliver_event(event: Event, target: Target) -> None:
+    """Post one event, in as many requests as it needs.
+
+    Args:
+        event: The event.
+        target: Where to.
+
+    Raises:
+        UnsendableEventError: It breaks the protocol; nothing was sent.
+        BadSettingError: The target makes no sense.
+        NotTakenError: A request was not answered with 200.
+    """
+    body = build_body(make_plain(_with_usual(event)), target.repo_url)
+    _check_name(body["name"])
+    requests = list(split_body(body))
+    from gittrack.live.channel import open_channel  # here: it loads requests
+
+    channel = open_channel(target)
     try:
         for request in requests:
             answer = channel.post(request)
             if not answer.is_accepted:
-                log.warning("the event '%s' was not posted: %s", body["type"], answer.describe())
-                return False
+                raise NotTakenError(answer)
     finally:
         channel.close()
-    return True
 
 
 def describe_machine() -> dict[str, PlainValue]:

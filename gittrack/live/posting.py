@@ -182,7 +182,8 @@ class LivePosting:
             channel.close()
 
     def _loop(self, sender: Sender, leftovers: Any, deadline: float | None) -> None:
-        from gittrack.live.sender import NotTakenError, Pauses
+        from gittrack.live.answer import NotTakenError
+        from gittrack.live.sender import Pauses
 
         pauses = Pauses()
         while deadline is None or time.monotonic() < deadline:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gittrack.errors import GittrackError
+from gittrack.live.answer import NotTakenError
 from gittrack.live.event import MAX_PLOTS, Event, UnsendableEventError, build_body, split_body
 from gittrack.live.journal_tail import METRICS_FILE, PARAMS_FILE, JournalTail, ParamsTail
 from gittrack.live.plain import make_plain
@@ -21,30 +20,11 @@ if TYPE_CHECKING:
     from gittrack.live.channel import Channel
     from gittrack.live.journal_tail import News
     from gittrack.live.spool import End, Spool, SpooledRun
-    from gittrack.live.wire import Answer
 
 CLIENT = "gittrack"
 MAX_POINTS = 2048  # in one request: encoding more would hold the interpreter up for milliseconds
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_PAUSE_S = 1.0, 60.0, 600.0
-# Told by the receiver to come again.
-_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
-_SERVER_ERRORS = 500
-
-
-class NotTakenError(GittrackError):
-    """The receiver did not take an event.
-
-    Attributes:
-        may_retry: Whether it may take it later.
-        retry_after: What it says of when.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.describe() if not answer.is_accepted else "the receiver redirects without taking it")
-        is_passing = answer.status in _PASSING or (answer.status or 0) >= _SERVER_ERRORS
-        self.may_retry = answer.may_retry if answer.status is None else is_passing
-        self.retry_after = answer.retry_after
 
 
 class Pauses:

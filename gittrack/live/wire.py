@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
+
+from gittrack.live.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,36 +18,6 @@ TIMEOUTS_S = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 
 _MAX_ANSWER_BYTES = 64 << 10  # of which only a person reads anything
 _MAX_SHOWN = 300
-
-
-class Answer(NamedTuple):
-    """What came of one request.
-
-    Attributes:
-        status: The HTTP status, after redirections; None when there was no answer.
-        text: What the receiver said, or why there is no answer.
-        is_posted: Whether the last request was a POST still, not the GET that some redirections turn it into.
-        retry_after: The header of that name.
-        may_retry: Whether the same request may be answered otherwise later, where there was no answer.
-    """
-
-    status: int | None
-    text: str = ""
-    is_posted: bool = True
-    retry_after: str | None = None
-    may_retry: bool = True
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the receiver has the event: the protocol knows 200 alone."""
-        return self.status == HTTPStatus.OK
-
-    def describe(self) -> str:
-        """Return what is wrong, in one line."""
-        if self.status is None:
-            return self.text
-        said = f": {self.text[:_MAX_SHOWN]}" if self.text else ""
-        return f"the receiver answered {self.status}{said}"
 
 
 def join_url(url: str, endpoint: str | None = None) -> str:
@@ -125,7 +96,7 @@ class Connection:
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             return Answer(None, describe_failure(error))
         except (requests.RequestException, ValueError) as error:  # urllib3 lets some URLs fail as a ValueError
-            return Answer(None, describe_failure(error), may_retry=False)
+            return Answer(None, describe_failure(error), is_passing=False)
 
     def close(self) -> None:
         """Close it."""
