@@ -64,6 +64,25 @@ class LivePosting:
         self._preparing.join(_READY_WAIT_S)
         return self._spool
 
+    def add_plots(self, step: int, plots: dict[str, Any]) -> None:
+        """Post plots that are no series, such as curves and images; they are on disk when the call returns.
+
+        Args:
+            step: The step they belong to.
+            plots: Files of plots, each with ``data`` (a list of mappings) or ``image`` (bytes, or base64).
+
+        Raises:
+            UnsendableEventError: A value has no plain form.
+        """
+        spool = self.spool if self._pid == os.getpid() else None
+        if spool is None:
+            return
+        from gittrack.live.event import Event
+        from gittrack.live.plain import make_plain
+
+        plain = make_plain(Event("data", "", "", "", plots=plots)).plots
+        self._guarded(lambda: spool.add_plots(step, plain))
+
     def prepare_end(self) -> None:
         """Take all that the run has logged, before its folder goes."""
         if self._pid != os.getpid():
@@ -72,14 +91,13 @@ class LivePosting:
         if spool is not None:
             self._guarded(lambda: spool.link_journals(self._opened.folder.path))
 
-    def finish(self, status: str, message: str | None, commit: str | None, wait_s: float = END_WAIT_S) -> bool:
+    def finish(self, status: str, message: str | None, commit: str | None) -> bool:
         """Post the run's end, and wait for that a little; what is left is posted by the next run or command.
 
         Args:
             status: How the run ended.
             message: Why, when it did not complete.
             commit: The experiment's commit.
-            wait_s: How many seconds to wait at most.
 
         Returns:
             Whether the receiver has everything, or none is set up.
@@ -92,8 +110,8 @@ class LivePosting:
         self._guarded(self._keep_end)
         self._wake.set()
         if self._thread is None:  # the interpreter is ending, and starts no thread any more
-            self._post(time.monotonic() + wait_s)
-        self._done.wait(wait_s)
+            self._post(time.monotonic() + END_WAIT_S)
+        self._done.wait(END_WAIT_S)
         if self._spool.path.exists():
             reason = self._problem or "the receiver needs more time"
             warn(

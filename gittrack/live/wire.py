@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -116,8 +117,8 @@ def describe_failure(error: Exception) -> str:
     cause: BaseException = error
     while cause.args and isinstance(getattr(cause.args[0], "reason", cause.args[0]), BaseException):
         cause = getattr(cause.args[0], "reason", cause.args[0])
-    text = str(cause.args[-1] if len(cause.args) > 1 else cause).rpartition("object at 0x")[2]
-    text = text.partition(">: ")[2] or text
+    text = str(cause.args[-1] if len(cause.args) > 1 else cause)
+    text = re.sub(r"^(<[^>]*>|HTTPS?Connection(Pool)?\([^)]*\)): ", "", text)
     return " ".join(scrub(text).split())[:_MAX_SHOWN] or type(error).__name__
 
 
