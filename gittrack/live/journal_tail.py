@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import time
+from itertools import groupby
+from math import isfinite
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -13,7 +15,7 @@ from gittrack.runs.journal import events_path
 from gittrack.values import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 METRICS_FILE = ".gittrack/metrics.json"
@@ -22,7 +24,6 @@ PLOTS_FOLDER = ".gittrack/plots/metrics"
 
 _CHUNK_BYTES = 128 << 10
 _ROWS_AT_ONCE = 32  # between two of which the training may have the interpreter
-_NO_POINTS = 3  # columns of a row before its values
 _OWN_COLUMNS = frozenset({"step", "timestamp"})
 _PARAM_KINDS = frozenset({"declared", "params"})
 
@@ -128,16 +129,20 @@ class JournalTail:
 
     def _take_rows(self, rows: list[list[Any]], plots: dict[str, dict[str, Any]] | None) -> int:
         n_points = 0
-        for group, step, seconds, *values in rows:
-            milliseconds = str(int(seconds * 1000))
-            for name, value in zip(self._groups[group], values, strict=True):
-                known = self.latest.get(name)
-                if known is None or step >= known[0]:
-                    self.latest[name] = (step, value)
+        for group, its_rows in groupby(rows, key=itemgetter(0)):
+            _, steps, times, *columns = zip(*its_rows, strict=True)
+            for name, values in zip(self._groups[group], columns, strict=True):
+                self._keep_latest(name, steps, values)
                 if plots is not None:
-                    _add_point(plots, name, (milliseconds, step, value))
-            n_points += len(values)
+                    _add_points(plots, name, (times, steps, values))
+                n_points += len(values)
         return n_points
+
+    def _keep_latest(self, name: str, steps: Sequence[int], values: Sequence[Any]) -> None:
+        highest = max(steps)
+        if name not in self.latest or highest >= self.latest[name][0]:
+            last = len(steps) - 1 - steps[::-1].index(highest)
+            self.latest[name] = (highest, values[last])
 
 
 class ParamsTail:
@@ -189,16 +194,18 @@ def _add_params(params: dict[str, Any], content: bytes) -> bool:
     return bool(new)
 
 
-def _add_point(plots: dict[str, dict[str, Any]], name: str, point: tuple[str, int, Any]) -> None:
-    milliseconds, step, value = point
+def _add_points(plots: dict[str, dict[str, Any]], name: str, points: tuple[Sequence[Any], ...]) -> None:
+    times, steps, values = points
     column = name.rpartition("/")[2]
     plot = plots.get(file := f"{PLOTS_FOLDER}/{name}.tsv")
     if plot is None:
         plot = plots[file] = {"data": []}
     if column in _OWN_COLUMNS:
         column = "value"
-    if isinstance(value, float) and not math.isfinite(value):
-        value = repr(value)
-    if isinstance(value, str):  # so is an integer of too many digits for JSON
+    values = [repr(value) if type(value) is float and not isfinite(value) else value for value in values]
+    if str in map(type, values):  # so are integers of too many digits for JSON
         plot["props"] = {TEXT_NUMBERS: [column]}
-    plot["data"].append({"timestamp": milliseconds, "step": step, column: value})
+    plot["data"] += [
+        {"timestamp": str(int(seconds * 1000)), "step": step, column: value}
+        for seconds, step, value in zip(times, steps, values, strict=True)
+    ]

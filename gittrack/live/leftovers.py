@@ -66,6 +66,8 @@ class Leftovers:
         spool = self._waiting[0]
         if spool.is_expired():
             spool.remove()
+        elif _is_unrecorded(self._repository, spool) or spool.is_posting():
+            self._waiting.append(spool)  # later: git does not know yet how it ended
         elif not spool.read_position().is_refused:
             try:
                 if not send_spool(self._repository, spool, self._target, self._channel, seconds=seconds):
@@ -162,12 +164,16 @@ def _flush(
     return Flushed(spool.run_id, run.name, "the run is not recorded yet" if is_left else None)
 
 
+def _is_unrecorded(repository: Repository, spool: Spool) -> bool:
+    return spool.read_end() is None and (repository.state_dir / RUNS / spool.run_id).exists()
+
+
 def _find_end(repository: Repository, spool: Spool, run: SpooledRun) -> End | None:
     """Return how a run ended whose process did not tell; None while git does not know it yet."""
     end = spool.read_end()
     if end is not None:
         return end
-    if (repository.state_dir / RUNS / spool.run_id).exists():
+    if _is_unrecorded(repository, spool):
         return None
     try:
         commit = read_tip(repository, ExperimentRef(run.baseline_sha, run.name))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gittrack.live.spool import End, Spool, SpooledRun
 
 CLIENT = "gittrack"
-MAX_POINTS = 2048  # in one request: encoding more would hold the interpreter up for milliseconds
+MAX_POINTS = 1024  # in one request: encoding more would hold the interpreter up for milliseconds
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_PAUSE_S = 1.0, 60.0, 600.0
 
@@ -226,6 +226,15 @@ def send_until(sender: Sender, deadline: float) -> bool:
 
 
 def _batches(plots: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    items = iter(plots.items())
-    while batch := dict(islice(items, MAX_PLOTS)):
-        yield batch
+    """Yield plots for several requests, none with too many plots or points."""
+    batch: dict[str, Any] = {}
+    room = MAX_POINTS
+    for name, plot in plots.items():
+        points = plot["data"]
+        while points:
+            if room == 0 or len(batch) == MAX_PLOTS:
+                yield batch
+                batch, room = {}, MAX_POINTS
+            batch[name] = {**plot, "data": points[:room]}
+            points, room = points[room:], room - len(batch[name]["data"])
+    yield batch
