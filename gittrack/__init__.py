@@ -18,12 +18,24 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all of this module
 if TYPE_CHECKING:
     from gittrack.api import Run
+    from gittrack.api_live import post_live_metrics
     from gittrack.errors import DivergedError, GittrackError, UsageError
     from gittrack.script import finish, init, log, run
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__", "finish", "init", "log", "run"]
+__all__ = [
+    "DivergedError",
+    "GittrackError",
+    "Run",
+    "UsageError",
+    "__version__",
+    "finish",
+    "init",
+    "log",
+    "post_live_metrics",
+    "run",
+]
 
 _HOMES = {
     "DivergedError": "gittrack.errors",
@@ -34,6 +46,7 @@ _HOMES = {
     "init": "gittrack.script",
     "log": "gittrack.script",
     "run": "gittrack.script",
+    "post_live_metrics": "gittrack.api_live",
 }
 
 

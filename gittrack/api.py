@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gittrack.live.posting import start_posting
 from gittrack.runs import open_runs
 from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE, RunContext
 from gittrack.runs.opening import is_run_id
@@ -35,6 +36,8 @@ class Run(_Run):
 
     Outside a git repository the run warns once and is kept in ``gittrack-runs/`` until ``gittrack exp import``. In
     distributed training only rank 0 writes; on the other ranks every method does nothing.
+
+    Where a live URL and a token are set, the run is also posted to that receiver while it goes on.
 
     Args:
         name: The experiment's name; made up when not given. A name that exists under the baseline gets a number.
@@ -83,6 +86,7 @@ class Run(_Run):
             durability=durability,
             context=RunContext(_environment(), _command_line(), Path.cwd(), is_nested, parent_id),
         )
+        self._live = start_posting(self._opened, self._context)
         if self.id is not None:
             _exports.add(self)
 
@@ -99,12 +103,16 @@ class Run(_Run):
             UsageError: The status is another word.
         """
         is_first = self.status == "running"
+        if is_first and self._live is not None:
+            self._live.prepare_end()
         super().end(status, message)
         if is_first:
             _exports.discard(self)
             record, commit = self.record, self.commit
             if record is not None and commit is not None and not self._quiet:
                 sys.stderr.write(_last_line(record, commit) + "\n")
+            if self._live is not None:
+                self._live.finish(status, message, commit)
 
 
 class _Exports:

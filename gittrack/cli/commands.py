@@ -44,6 +44,11 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "pull": ("gittrack.cli.pull", "Fetch experiments and artifacts, and merge them"),
         "fetch": ("gittrack.cli.fetch", "Bring the experiments of a remote beside your own"),
     },
+    "watch": {
+        "live status": ("gittrack.cli.live.status", "Show where runs are posted, and what is still to be"),
+        "live post": ("gittrack.cli.live.post", "Tell a receiver of one event of a training"),
+        "live flush": ("gittrack.cli.live.flush", "Post what killed processes left"),
+    },
     "set up": {
         "init": ("gittrack.cli.init", "Set up hooks and sharing in this repository"),
         "uninit": ("gittrack.cli.uninit", "Remove hooks and settings without a trace"),
@@ -57,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {name: entry for topic in TOPICS.values()
 
 GROUPS = {
     "exp": "Record, compare and use experiments",
+    "live": "Let others watch a training while it goes on",
 }
 
 _HELP = """\

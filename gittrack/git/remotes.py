@@ -104,6 +104,26 @@ def remote_url(repository: Repository, name: str) -> str | None:
     return strip_credentials(url) if url and url != name else None
 
 
+def configured_url(settings: Mapping[str, str], head: Head) -> str | None:
+    """Return the URL of the branch's remote, else of ``origin``, as it stands in git's settings.
+
+    It may hold credentials: do not store or show it.
+
+    Args:
+        settings: What `read_variables` gave.
+        head: Where HEAD is.
+
+    Example:
+        >>> from gittrack.git.state import Head
+        >>> head = Head("0" * 40, "main", None)
+        >>> configured_url({"remote.origin.url": "https://me:s3cret@example.org/x.git"}, head)
+        'https://me:s3cret@example.org/x.git'
+    """
+    remote = settings.get(f"branch.{head.branch}.remote", "origin")
+    # instead of a name git takes an address
+    return settings.get(f"remote.{remote}.url", remote if is_address(remote) else None)
+
+
 def strip_credentials(url: str) -> str:
     """Return a remote URL without user, password, query and fragment; the user of an ssh URL is kept out too.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gittrack.errors import GittrackError, UsageError
 from gittrack.git.process import clean_environment
@@ -24,7 +24,7 @@ from gittrack.values import flatten
 from gittrack.warn import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from gittrack.experiments.format import Record, Status
@@ -38,6 +38,16 @@ if TYPE_CHECKING:
     from gittrack.values import PlainValue
 
 
+class Companion(Protocol):
+    """Something that accompanies a run, such as what posts it to others while it goes on."""
+
+    def prepare_end(self) -> None:
+        """Take what it needs of the run's folder, before that goes."""
+
+    def finish(self, status: Status, message: str | None, commit: str | None) -> object:
+        """Hear how the run ended and where it is recorded."""
+
+
 class Plan(NamedTuple):
     """How a command shall be recorded.
 
@@ -47,6 +57,7 @@ class Plan(NamedTuple):
         overrides: Params to set first, in their files.
         in_place: Whether to run, and set the params, in the workspace itself.
         links: Ignored files or folders that the throw-away worktree shall see, relative to the current folder.
+        accompany: Gives the run its companion, once it is open.
     """
 
     name: str | None = None
@@ -54,6 +65,7 @@ class Plan(NamedTuple):
     overrides: Sequence[Override] = ()
     in_place: bool = False
     links: Sequence[str] = ()
+    accompany: Callable[[OpenedRun, RunContext], Companion | None] | None = None
 
 
 class Launched(NamedTuple):
@@ -142,6 +154,7 @@ class _Recording:
         self._context = context
         self._command = command
         self._opened = _open(repository, head, context, command, plan)
+        self._companion = plan.accompany(self._opened, context) if plan.accompany is not None else None
         self._log_undeclared(plan.overrides)
 
     def run(self, output: Output) -> Launched:
@@ -211,11 +224,15 @@ class _Recording:
             self._opened.journal.event("params", params)
 
     def _record(self, outcome: Outcome) -> None:
+        if self._companion is not None:
+            self._companion.prepare_end()
         try:
             self._opened.close(outcome)
         except (GittrackError, OSError) as error:
             folder = self._opened.folder.path
             warn("%s; the run is kept in '%s', and the next command records it", error, folder)
+        if self._companion is not None:
+            self._companion.finish(outcome.status, outcome.message, self._opened.commit)
 
 
 def _open(repository: Repository, head: Head, context: RunContext, command: Sequence[str], plan: Plan) -> OpenedRun:

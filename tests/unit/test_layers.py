@@ -20,7 +20,7 @@ LAYERS = {
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
-    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "script", "__main__"), 5),
+    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "script", "__main__", "api_live"), 5),
 }
 TOP = 5
 OUTSIDE_WORLD = {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.exit", "print", "exit", "quit"}

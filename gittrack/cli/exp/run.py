@@ -54,13 +54,15 @@ def command(
     command's own. A script that uses gittrack.Run logs into the same experiment.
     """
     from gittrack.experiments.overrides import parse_override
+    from gittrack.live.posting import start_posting
     from gittrack.runs.command import Output
     from gittrack.runs.launch import Plan, run_command
     from gittrack.runs.recovery import close_dead_runs
 
     repository = current_repository()
     close_dead_runs(repository)
-    plan = Plan(name, message, [parse_override(setting) for setting in settings], in_place, links)
+    overrides = [parse_override(setting) for setting in settings]
+    plan = Plan(name, message, overrides, in_place, links, accompany=start_posting)
     launched = run_command(repository, current_context(), words, plan, Output(sys.stdout.buffer, sys.stderr.buffer))
     terminal = current_terminal()
     if launched.record is not None and launched.commit is not None:

@@ -1,0 +1,1 @@
+"""`gittrack live …`: tell others of a training while it goes on."""

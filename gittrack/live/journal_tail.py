@@ -1,0 +1,211 @@
+"""What is new in the journals of a run, read a piece at a time, in the form of the live protocol."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import groupby
+from math import isfinite
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gittrack.errors import GittrackError
+from gittrack.live.plain import TEXT_NUMBERS
+from gittrack.runs.journal import events_path
+from gittrack.values import load_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+METRICS_FILE = ".gittrack/metrics.json"
+PARAMS_FILE = ".gittrack/params.json"
+PLOTS_FOLDER = ".gittrack/plots/metrics"
+
+_CHUNK_BYTES = 128 << 10
+_ROWS_AT_ONCE = 32  # between two of which the training may have the interpreter
+_OWN_COLUMNS = frozenset({"step", "timestamp"})
+_PARAM_KINDS = frozenset({"declared", "params"})
+
+
+class News(NamedTuple):
+    """What was read of one journal.
+
+    Attributes:
+        plots: Plots of the protocol: the new points of each metric.
+        n_points: How many points.
+        end: Where reading goes on: bytes from the beginning of the file.
+    """
+
+    plots: dict[str, dict[str, Any]]
+    n_points: int
+    end: int
+
+
+class JournalTail:
+    """Reads one journal from where the last reader stopped.
+
+    Args:
+        path: The journal.
+        position: How many of its bytes were read already.
+
+    Attributes:
+        position: Where to go on.
+        latest: Each metric's value at its highest step, with the step.
+    """
+
+    def __init__(self, path: Path, position: int) -> None:
+        self._path = path
+        self._groups: dict[int, list[str]] = {}
+        self.position = 0
+        self.latest: dict[str, tuple[int, Any]] = {}
+        if position:
+            self._catch_up(position)
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self._path.name
+
+    def read(self, max_points: int) -> News | None:
+        """Return what is new, up to about so many points; None when nothing is.
+
+        The position stays; `accept` moves it.
+
+        Args:
+            max_points: With the line that reaches this number reading stops.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        plots: dict[str, dict[str, Any]] = {}
+        n_points, end = 0, self.position
+        for line, line_end in self._lines(self.position):
+            n_points += self._take(line, plots)
+            end = line_end
+            if n_points >= max_points:
+                break
+        return News(plots, n_points, end) if end > self.position else None
+
+    def accept(self, news: News) -> None:
+        """Go on behind what was read, because the receiver has it."""
+        self.position = news.end
+
+    def _catch_up(self, position: int) -> None:
+        """Learn from what was posted already which metrics there are, and their last values."""
+        for line, end in self._lines(0):
+            if end > position:
+                break
+            self._take(line, None)
+            self.position = end
+        self.position = position
+
+    def _lines(self, start: int) -> Iterator[tuple[bytes, int]]:
+        """Yield whole lines, each with where it ends in the file."""
+        with self._path.open("rb") as file:
+            file.seek(start)
+            rest = b""
+            while chunk := file.read(_CHUNK_BYTES):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    start += len(line) + 1
+                    yield line, start
+
+    def _take(self, line: bytes, plots: dict[str, dict[str, Any]] | None) -> int:
+        """Add a line's points to plots, and return how many; a damaged line is passed over."""
+        try:
+            content = json.loads(line)
+            if isinstance(content, dict):
+                if "names" in content:
+                    self._groups[content["group"]] = content["names"]
+                return 0
+            n_points = 0
+            for start in range(0, len(content), _ROWS_AT_ONCE):
+                n_points += self._take_rows(content[start : start + _ROWS_AT_ONCE], plots)
+                time.sleep(0)  # lets the training go on
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return 0
+        return n_points
+
+    def _take_rows(self, rows: list[list[Any]], plots: dict[str, dict[str, Any]] | None) -> int:
+        n_points = 0
+        for group, its_rows in groupby(rows, key=itemgetter(0)):
+            _, steps, times, *columns = zip(*its_rows, strict=True)
+            for name, values in zip(self._groups[group], columns, strict=True):
+                self._keep_latest(name, steps, values)
+                if plots is not None:
+                    _add_points(plots, name, (times, steps, values))
+                n_points += len(values)
+        return n_points
+
+    def _keep_latest(self, name: str, steps: Sequence[int], values: Sequence[Any]) -> None:
+        highest = max(steps)
+        if name not in self.latest or highest >= self.latest[name][0]:
+            last = len(steps) - 1 - steps[::-1].index(highest)
+            self.latest[name] = (highest, values[last])
+
+
+class ParamsTail:
+    """Reads the params of a run from the events beside a journal.
+
+    Args:
+        path: The journal.
+
+    Attributes:
+        position: How many bytes of the events were read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = events_path(path)
+        self.position = 0
+
+    def read(self, params: dict[str, dict[str, Any]]) -> bool:
+        """Add the params that are new, and return whether there are any.
+
+        Args:
+            params: What is known by the kind of the event: ``declared`` (of files) and ``params`` (logged).
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        is_changed = False
+        if not self._path.exists():
+            return False
+        with self._path.open("rb") as file:
+            file.seek(self.position)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self.position += len(line)
+                kind, _, rest = line.partition(b"\t")
+                if kind.decode("ascii", "replace") in _PARAM_KINDS:
+                    is_changed |= _add_params(params.setdefault(kind.decode(), {}), rest.partition(b"\t")[2])
+        return is_changed
+
+
+def _add_params(params: dict[str, Any], content: bytes) -> bool:
+    try:
+        new = load_json(content)
+    except GittrackError:
+        return False
+    if not isinstance(new, dict):
+        return False
+    params.update(new)
+    return bool(new)
+
+
+def _add_points(plots: dict[str, dict[str, Any]], name: str, points: tuple[Sequence[Any], ...]) -> None:
+    times, steps, values = points
+    column = name.rpartition("/")[2]
+    plot = plots.get(file := f"{PLOTS_FOLDER}/{name}.tsv")
+    if plot is None:
+        plot = plots[file] = {"data": []}
+    if column in _OWN_COLUMNS:
+        column = "value"
+    values = [repr(value) if type(value) is float and not isfinite(value) else value for value in values]
+    if str in map(type, values):  # so are integers of too many digits for JSON
+        plot["props"] = {TEXT_NUMBERS: [column]}
+    plot["data"] += [
+        {"timestamp": str(int(seconds * 1000)), "step": step, column: value}
+        for seconds, step, value in zip(times, steps, values, strict=True)
+    ]
