@@ -43,6 +43,9 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "pull": ("gittrack.cli.pull", "Fetch experiments and artifacts, and merge them"),
         "fetch": ("gittrack.cli.fetch", "Bring the experiments of a remote beside your own"),
     },
+    "move here": {
+        "import mlflow": ("gittrack.cli.importing.mlflow", "Take up the runs of a store of MLflow"),
+    },
     "set up": {
         "init": ("gittrack.cli.init", "Set up hooks and sharing in this repository"),
         "uninit": ("gittrack.cli.uninit", "Remove hooks and settings without a trace"),
@@ -56,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {name: entry for topic in TOPICS.values()
 
 GROUPS = {
     "exp": "Record, compare and use experiments",
+    "import": "Take up what other trackers recorded",
 }
 
 _HELP = """\

@@ -1,4 +1,4 @@
-"""Write packs of new objects, stored as they are: for content that does not shrink, at the speed of the disk.
+"""Write packs of new objects, by default stored as they are: for content that does not shrink, at the disk's speed.
 
 The form is git's pack version 2 with an index of version 2 (gitformat-pack). The index is written here as well, because
 the ids are known: `git index-pack` would hash everything twice more.
@@ -36,11 +36,13 @@ class PackWriter:
     Args:
         folder: ``objects/pack`` of a repository that nobody else uses.
         object_format: Its hash.
+        level: How hard zlib tries, 0 to 9.
     """
 
-    def __init__(self, folder: Path, object_format: ObjectFormat) -> None:
+    def __init__(self, folder: Path, object_format: ObjectFormat, level: int = 0) -> None:
         self._folder = folder
         self._format = object_format
+        self._level = level
         self._path = folder / "new.pack"
         self._file = self._path.open("xb", buffering=0)
         self._entries: dict[bytes, tuple[int, int]] = {}  # id -> offset and CRC
@@ -131,7 +133,7 @@ class PackWriter:
                     self._error = error
 
     def _write(self, oid: bytes, kind: str, data: bytes | memoryview) -> None:
-        entry = _entry_header(_KINDS[kind], len(data)) + zlib.compress(data, 0)
+        entry = _entry_header(_KINDS[kind], len(data)) + zlib.compress(data, self._level)
         self._entries[oid] = (self._offset, zlib.crc32(entry))
         view = memoryview(entry)
         while view:

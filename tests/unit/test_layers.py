@@ -17,7 +17,7 @@ LAYERS = {
     **dict.fromkeys(("errors", "values", "config", "paths", "secrets", "warn", "yaml_text"), 1),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
-    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
+    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace", "importers", "exporters"), 4),
     **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "__main__"), 5),
 }
 TOP = 5
