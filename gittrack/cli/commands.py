@@ -45,6 +45,10 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "move here": {
         "import mlflow": ("gittrack.cli.importing.mlflow", "Take up the runs of a store of MLflow"),
+        "import wandb": ("gittrack.cli.importing.wandb", "Take up offline runs of Weights & Biases"),
+        "import tensorboard": ("gittrack.cli.importing.tensorboard", "Take up runs from event files"),
+        "import dvc": ("gittrack.cli.importing.dvc", "Take up experiments of DVC and folders of DVCLive"),
+        "export dvc": ("gittrack.cli.export_dvc", "Let DVC list experiments, with params and metrics"),
     },
     "set up": {
         "init": ("gittrack.cli.init", "Set up hooks and sharing in this repository"),
@@ -60,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {name: entry for topic in TOPICS.values()
 GROUPS = {
     "exp": "Record, compare and use experiments",
     "import": "Take up what other trackers recorded",
+    "export": "Let other trackers see experiments",
 }
 
 _HELP = """\

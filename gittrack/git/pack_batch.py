@@ -48,9 +48,11 @@ class PackBatch:
         """Add a tree of entries in any order and return its id in hex."""
         return self._writer.add("tree", tree_content(entries))
 
-    def add_commit(self, tree: str, parents: Sequence[str], message: str, author: Identity) -> str:
-        """Add a commit of this moment and return its id in hex."""
-        return self._writer.add("commit", commit_content(tree, parents, message, author, None))
+    def add_commit(
+        self, tree: str, parents: Sequence[str], message: str, author: Identity, timestamp: float | None = None
+    ) -> str:
+        """Add a commit and return its id in hex; see `gittrack.git.objects.write_commit`."""
+        return self._writer.add("commit", commit_content(tree, parents, message, author, timestamp))
 
     @contextlib.contextmanager
     def published(self) -> Iterator[None]:

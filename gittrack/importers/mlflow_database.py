@@ -142,7 +142,9 @@ def _read_points(rows: list[Any], problems: list[str]) -> SeriesBuilder:
 
 
 def _find_files(root: Path, uri: str, usual: str, problems: list[str]) -> tuple[ForeignFile, ...]:
-    place = locate_artifacts(root, uri, (f"mlruns/{usual}", f"mlartifacts/{usual}", f"artifacts/{usual.partition('/')[2]}"))
+    place = locate_artifacts(
+        root, uri, (f"mlruns/{usual}", f"mlartifacts/{usual}", f"artifacts/{usual.partition('/')[2]}")
+    )
     if place is not None:
         return list_artifacts(root, place)
     if uri and "://" in uri and not uri.startswith("file:"):

@@ -47,7 +47,11 @@ def usable_name(name: str, tool: str, foreign_id: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", name[:1000]).encode("ascii", "ignore").decode()
     plain = _DOTS.sub(".", _UNUSABLE.sub("-", plain))[:MAX_NAME_LENGTH].strip("-._").removesuffix(".lock")
-    for candidate in (plain, f"{tool}-{plain}", f"{tool}-{_UNUSABLE.sub('-', foreign_id)[:_N_ID_CHARACTERS].strip('-.')}"):
+    for candidate in (
+        plain,
+        f"{tool}-{plain}",
+        f"{tool}-{_UNUSABLE.sub('-', foreign_id)[:_N_ID_CHARACTERS].strip('-.')}",
+    ):
         try:
             if plain or candidate != f"{tool}-":
                 return check_name(candidate)
@@ -111,4 +115,3 @@ def build_record(run: ForeignRun, place: Mapping[str, Any]) -> Record:
         run.requirements[:MAX_FILE_BYTES] if run.requirements else None,
         run.log[-_MAX_LOG_BYTES:] if run.log else None,
     )
-

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from gittrack.cli.commands import COMMANDS
+from gittrack.cli.commands import COMMANDS, GROUPS
 from gittrack.cli.group import load_command
 from tests.support.source_code import ROOT
 
@@ -29,7 +29,7 @@ def documented_calls() -> list[str]:
 def test_a_documented_call_is_understood(call: str) -> None:
     """The arguments parse as those of the command they name."""
     words = shlex.split(call.partition(" > ")[0], comments=True)
-    name = " ".join(words[:2]) if words[0] == "exp" else words[0]
+    name = " ".join(words[:2]) if words[0] in GROUPS else words[0]
     arguments = words[len(name.split()) :]
     assert name in COMMANDS
     load_command(name).make_context(name, arguments)
