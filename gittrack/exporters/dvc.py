@@ -15,7 +15,6 @@ from gittrack.errors import GittrackError
 from gittrack.experiments import store
 from gittrack.experiments.declared import read_declared
 from gittrack.experiments.format import FOLDER
-from gittrack.experiments.names import ExperimentRef
 from gittrack.experiments.series import parse_series
 from gittrack.git import objects
 from gittrack.git.pack_batch import PackBatch
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gittrack.experiments.format import Record
+    from gittrack.experiments.names import ExperimentRef
     from gittrack.experiments.series import Series
     from gittrack.git.repository import Repository
 
@@ -61,6 +61,7 @@ def dvc_ref(experiment: ExperimentRef) -> str:
         experiment: Its identity.
 
     Example:
+        >>> from gittrack.experiments.names import ExperimentRef
         >>> dvc_ref(ExperimentRef("ab" * 20, "fast"))
         'refs/exps/ab/ababababababababababababababababababab/fast'
     """

@@ -16,6 +16,7 @@ from gittrack.runs.artifact_place import plain_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gittrack.artifacts.digest import Digest
     from gittrack.artifacts.intake import Intake
     from gittrack.importers.foreign import ForeignFile
 
@@ -57,7 +58,7 @@ def _take(intake: Intake, file: ForeignFile) -> ArtifactEntry:
     return ArtifactEntry(path, "file", taken.digest, size, type=file.type, name=label, cached=True, outside=True)
 
 
-def _take_folder(intake: Intake, file: ForeignFile) -> tuple[str, int, int]:
+def _take_folder(intake: Intake, file: ForeignFile) -> tuple[Digest, int, int]:
     """Take the files of a folder, links left out, and return the digest of the manifest, the size and the number."""
     entries = []
     for relative, _ in walk(file.root / file.path):

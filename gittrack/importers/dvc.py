@@ -1,7 +1,8 @@
 """Read the experiments of DVC: commits under ``refs/exps/``, and folders that DVCLive wrote.
 
 Params and metrics are those of the files that the commit declares, in ``dvc.yaml`` or by DVC's defaults; the points of
-metrics are in its plots. DVC's own refs of that namespace (``refs/exps/stash``, ``exec/…``, ``celery/…``) have another form.
+metrics are in its plots. DVC's own refs of that namespace (``refs/exps/stash``, ``exec/…``, ``celery/…``) have another
+form.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import posixpath
 import re
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gittrack.errors import GittrackError
@@ -25,6 +25,7 @@ from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from gittrack.git.repository import Repository
 

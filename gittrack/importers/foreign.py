@@ -112,7 +112,7 @@ def experiment_id(tool: str, foreign_id: str) -> str:
 
     Example:
         >>> experiment_id("mlflow", "5f35d2011a9b44f5a44e394aa3293e54")
-        'c9ce0d74b8a8b6a4'
+        'bd178b314be276be'
     """
     return sha256(f"{tool}\0{foreign_id}".encode("utf-8", "backslashreplace")).hexdigest()[:16]
 

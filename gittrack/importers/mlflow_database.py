@@ -1,8 +1,9 @@
-"""Read MLflow's SQLite store, ``mlflow.db``: opened read-only and immutable, so nothing is written and nobody locked."""
+"""Read MLflow's SQLite store, ``mlflow.db``: opened read-only and immutable, so it is neither changed nor locked."""
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
@@ -56,7 +57,7 @@ def read_runs(path: Path, *, with_deleted: bool = False) -> Iterator[ForeignRun]
     try:
         with closing(sqlite3.connect(uri, uri=True)) as database:
             database.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
-            if hasattr(database, "setlimit"):  # Python >= 3.11
+            if sys.version_info >= (3, 11):
                 database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
             yield from _read_database(database, path.parent, with_deleted=with_deleted)
     except sqlite3.Error as error:

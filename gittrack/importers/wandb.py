@@ -35,6 +35,7 @@ _MAX_JSON_BYTES = 1 << 20
 _MAX_TAG = 1000
 # What has a place of its own in an experiment.
 _TOLD_FILES = frozenset({"config.yaml", "wandb-metadata.json", "wandb-summary.json", "output.log", "requirements.txt"})
+_OWN_ARTIFACTS = frozenset({"run_table", "job", "code"})  # which wandb makes of what the folder has anyway
 _HISTORY, _SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _ENVIRONMENT = 2, 3, 5, 8, 17, 18, 26
 _UPDATE, _REMOVE = 1, 2
 _KEY, _NESTED_KEY, _VALUE_JSON = 1, 2, 16
@@ -203,7 +204,7 @@ class _Reader:
 
     def _take_artifact(self, artifact: Fields) -> None:
         name, kind = protobuf.text(artifact, 5), protobuf.text(artifact, 4)
-        if protobuf.integer(artifact, 9):  # made by the user's script, not by wandb itself
+        if kind not in _OWN_ARTIFACTS and not kind.startswith("wandb-"):
             self.problems.append(f"the artifact {name!r:.200} ({kind[:100]}) is not in the folder of the run")
 
     def _take_history(self, history: Fields) -> None:

@@ -19,10 +19,10 @@ from gittrack.cli.options import documented
 def command(*, path: Path, dry_run: bool, no_artifacts: bool) -> int:
     """Make experiments of the runs that Weights & Biases keeps in folders.
 
-    PATH is a folder 'wandb', or one 'offline-run-…' or 'run-…' in it. Each run becomes an experiment with its config as
-    params, its history as metrics over steps, its summary, tags, notes, times, status, output, packages and the files of
-    its folder. Artifacts that it logged are not in that folder; a warning names them. The account is not asked, and the
-    folder is only read. What was imported before is left out.
+    PATH is a folder 'wandb', or one 'offline-run-…' or 'run-…' in it. Each run becomes an experiment with its config
+    as params, its history as metrics over steps, its summary, tags, notes, times, status, output, packages and the
+    files of its folder. Artifacts that it logged are not in that folder; a warning names them. The account is not
+    asked, and the folder is only read. What was imported before is left out.
     """
     from gittrack.importers.wandb import read_runs
 
