@@ -1,9 +1,10 @@
 """`gittrack import mlflow`, whole processes, on stores of 10,000 runs: a folder `mlruns` and a database `mlflow.db`.
 
 Run it as `.venv/bin/python benchmarks/bench_import.py --runs 10000`. The stores are written here, file by file and row
-by row in the form of MLflow 3, without MLflow: per run 10 params, 5 metrics of 20 points and 6 tags. Each is imported into a fresh repository; the experiments are counted by
-`git for-each-ref`, and one is read back. The peer is what reads the same bytes and writes nothing: every file opened
-and read, or every row fetched. The limit of an import is 60 seconds.
+by row in the form of MLflow 3, without MLflow: per run 10 params, 5 metrics of 20 points and 6 tags. Each is imported
+into a fresh repository; the experiments are counted by `git for-each-ref`, and one is read back. The peer is what reads
+the same bytes and writes nothing: every file opened and read, or every row fetched. The limit of an import is 60
+seconds.
 """
 
 from __future__ import annotations

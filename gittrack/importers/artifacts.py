@@ -61,7 +61,7 @@ def _take(intake: Intake, file: ForeignFile) -> ArtifactEntry:
 def _take_folder(intake: Intake, file: ForeignFile) -> tuple[Digest, int, int]:
     """Take the files of a folder, links left out, and return the digest of the manifest, the size and the number."""
     entries = []
-    for relative, _ in walk(file.root / file.path):
+    for relative, _ in walk(file.root, file.path):
         folder, _, name = f"{file.path}/{relative}".rpartition("/")
         with open_folder(file.root, folder) as above:
             taken = intake.add_file(name, above)

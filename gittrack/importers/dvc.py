@@ -66,7 +66,7 @@ def read_folder(path: Path) -> ForeignRun:
     """
     params_data = read_file(path / "params.yaml", _MAX_FILE_BYTES)
     metrics_data = read_file(path / "metrics.json", _MAX_FILE_BYTES)
-    files = dict(walk(path / "plots/metrics", "plots/metrics/"))
+    files = {f"plots/metrics/{name}": file for name, file in walk(path, "plots/metrics")}
     if params_data is None and metrics_data is None and not files:
         raise UnreadableStoreError(f"nothing of DVCLive in '{path}'", hint="name a folder such as 'dvclive'")
     problems: list[str] = []

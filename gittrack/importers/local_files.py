@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAX_DEPTH = 20
-MAX_ENTRIES = 1_000_000
 
 
 def read_file(path: Path | str, max_bytes: int) -> bytes | None:
@@ -49,17 +48,40 @@ def list_folder(path: Path | str) -> list[os.DirEntry[str]]:
     return []
 
 
-def walk(path: Path | str, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def real_folder(root: Path, relative: str) -> Path | None:
+    """Return a folder below another one; None when there is none, or a link on the way.
+
+    Args:
+        root: The folder that somebody named, perhaps through links.
+        relative: Where the other one is, ``/`` between components.
+    """
+    place = root
+    for part in relative.split("/"):
+        place /= part
+        try:
+            if not stat.S_ISDIR(place.lstat().st_mode):
+                return None
+        except (OSError, ValueError):
+            return None
+    return place
+
+
+def walk(root: Path, relative: str) -> Iterator[tuple[str, str]]:
     """Yield the regular files below a folder: the path relative to it, ``/`` between components, and the whole path.
 
     Args:
-        path: The folder.
-        prefix: What stands before the relative paths.
-        depth: How deep the folder is; what is deeper than `MAX_DEPTH` is passed over.
+        root: The folder that somebody named.
+        relative: The folder below it; a link on the way is not followed.
     """
+    start = real_folder(root, relative)
+    if start is not None:
+        yield from _walk(str(start), "", 0)
+
+
+def _walk(path: str, prefix: str, depth: int) -> Iterator[tuple[str, str]]:
     for entry in list_folder(path):
         if entry.is_dir(follow_symlinks=False):
             if depth < MAX_DEPTH:
-                yield from walk(entry.path, f"{prefix}{entry.name}/", depth + 1)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", depth + 1)
         elif entry.is_file(follow_symlinks=False):
             yield prefix + entry.name, entry.path

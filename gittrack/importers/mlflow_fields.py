@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from gittrack.importers.foreign import ForeignFile, ForeignRun, native
-from gittrack.importers.local_files import list_folder
+from gittrack.importers.local_files import list_folder, real_folder
 from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
@@ -98,9 +98,10 @@ def list_artifacts(root: Path, relative: str) -> tuple[ForeignFile, ...]:
         root: A folder of the store.
         relative: The folder of artifacts, relative to it.
     """
+    folder = real_folder(root, relative)
     return tuple(
         ForeignFile(entry.name, root, f"{relative}/{entry.name}")
-        for entry in list_folder(root / relative)
+        for entry in (list_folder(folder) if folder else ())
         if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
     )
 
@@ -123,9 +124,9 @@ def locate_artifacts(root: Path, uri: str, places: Iterable[str]) -> str | None:
         places = [inside, *places]
     for place in places:
         try:
-            if (root / check_repository_path(place)).is_dir():
+            if real_folder(root, check_repository_path(place)):
                 return place
-        except (InvalidPathError, OSError, ValueError):
+        except InvalidPathError:
             continue
     return None
 

@@ -86,7 +86,7 @@ def _read_run(folder: Path, experiment: str | None) -> tuple[MlflowRun, bool] | 
     meta = _read_meta(folder)
     problems = [] if meta else [f"{_META} cannot be read"]
     points = SeriesBuilder()
-    for name, path in walk(folder / "metrics"):
+    for name, path in walk(folder, "metrics"):
         _read_metric(name, path, points, problems)
     run = MlflowRun(
         id=_text(meta, "run_id") or _text(meta, "run_uuid") or folder.name,
@@ -96,8 +96,8 @@ def _read_run(folder: Path, experiment: str | None) -> tuple[MlflowRun, bool] | 
         ended_ms=meta.get("end_time"),
         experiment=experiment,
         source_version=_text(meta, "source_version"),
-        params=_read_texts(folder / "params", problems),
-        tags=_read_texts(folder / "tags", problems),
+        params=_read_texts(folder, "params", problems),
+        tags=_read_texts(folder, "tags", problems),
         points=points,
         files=list_artifacts(folder, "artifacts"),
         problems=tuple(problems),
@@ -105,12 +105,12 @@ def _read_run(folder: Path, experiment: str | None) -> tuple[MlflowRun, bool] | 
     return run, meta.get("lifecycle_stage") == "deleted"
 
 
-def _read_texts(folder: Path, problems: list[str]) -> dict[str, str]:
+def _read_texts(folder: Path, kind: str, problems: list[str]) -> dict[str, str]:
     texts = {}
-    for name, path in walk(folder):
+    for name, path in walk(folder, kind):
         data = read_file(path, _MAX_TEXT_BYTES)
         if data is None or len(data) == _MAX_TEXT_BYTES:
-            problems.append(f"{folder.name} {name!r:.200} is too large or cannot be read")
+            problems.append(f"{kind} {name!r:.200} is too large or cannot be read")
         else:
             texts[name] = data.decode("utf-8", "backslashreplace")
     return texts

@@ -16,7 +16,7 @@ from gittrack.errors import GittrackError
 from gittrack.importers import protobuf
 from gittrack.importers.foreign import ForeignFile, ForeignRun, SeriesBuilder, UnreadableStoreError, clean_time
 from gittrack.importers.leveldb_log import read_records
-from gittrack.importers.local_files import list_folder, read_file
+from gittrack.importers.local_files import list_folder, read_file, real_folder
 from gittrack.values import flatten, to_plain
 
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ class _Reader:
             command=self._command,
             environment=self._environment,
             exit_code=self._exit_code,
-            requirements=read_file(folder / "files/requirements.txt", _MAX_JSON_BYTES),
-            log=read_file(folder / "files/output.log", _MAX_LOG_BYTES),
+            requirements=_read_own(folder, "requirements.txt", _MAX_JSON_BYTES),
+            log=_read_own(folder, "output.log", _MAX_LOG_BYTES),
             files=tuple(file for one in folders for file in _files_of(one)),
             problems=tuple(self.problems),
         )
@@ -304,17 +304,24 @@ def _value(item: Fields) -> Any:
 def _commit_in(folder: Path) -> str:
     """Return the commit that ``wandb-metadata.json`` names, where older versions wrote it."""
     try:
-        told = json.loads(read_file(folder / "files/wandb-metadata.json", _MAX_JSON_BYTES) or b"{}")
+        told = json.loads(_read_own(folder, "wandb-metadata.json", _MAX_JSON_BYTES) or b"{}")
         commit = told["git"]["commit"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return commit if isinstance(commit, str) else ""
 
 
+def _read_own(folder: Path, name: str, max_bytes: int) -> bytes | None:
+    """Return what wandb itself wrote into the folder of a run's files."""
+    files = real_folder(folder, "files")
+    return None if files is None else read_file(files / name, max_bytes)
+
+
 def _files_of(folder: Path) -> tuple[ForeignFile, ...]:
+    files = real_folder(folder, "files")
     return tuple(
         ForeignFile(entry.name, folder, f"files/{entry.name}")
-        for entry in list_folder(folder / "files")
+        for entry in (list_folder(files) if files else ())
         if entry.name not in _TOLD_FILES
         and (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
     )

@@ -27,7 +27,9 @@ def unpack_store(name: str, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(DATA / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        if hasattr(tarfile, "data_filter"):  # Python 3.14 warns without it, and early 3.10 has none
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)
     return folder
 
 
