@@ -10,7 +10,7 @@ from __future__ import annotations
 TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     "record": {
         "exp save": ("gittrack.cli.exp.save", "Record the workspace as it is"),
-        "exp run": ("gittrack.cli.exp.run", "Run a command and record it, with other params if you like"),
+        "exp run": ("gittrack.cli.exp.run", "Run a command and record it, with other params if wanted"),
         "exp import": ("gittrack.cli.exp.import_", "Take up runs that were recorded outside a repository"),
     },
     "compare": {
@@ -33,7 +33,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
         "diff": ("gittrack.cli.diff", "Show which artifacts and files differ between revisions"),
         "mv": ("gittrack.cli.mv", "Move an artifact with its pointer and its ignore line"),
-        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or stop tracking them"),
+        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or only untrack them"),
         "verify": ("gittrack.cli.verify", "Check the content in the cache, and repair it"),
         "import-dvc": ("gittrack.cli.import_dvc", "Track what DVC tracks, without DVC"),
         "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
