@@ -10,7 +10,7 @@ from __future__ import annotations
 TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     "record": {
         "exp save": ("gittrack.cli.exp.save", "Record the workspace as it is"),
-        "exp run": ("gittrack.cli.exp.run", "Run a command and record it, with other params if you like"),
+        "exp run": ("gittrack.cli.exp.run", "Run a command and record it, with other params if wanted"),
         "exp import": ("gittrack.cli.exp.import_", "Take up runs that were recorded outside a repository"),
     },
     "compare": {
@@ -34,7 +34,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
         "diff": ("gittrack.cli.diff", "Show which artifacts and files differ between revisions"),
         "mv": ("gittrack.cli.mv", "Move an artifact with its pointer and its ignore line"),
-        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or stop tracking them"),
+        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or only untrack them"),
         "verify": ("gittrack.cli.verify", "Check the content in the cache, and repair it"),
         "import-dvc": ("gittrack.cli.import_dvc", "Track what DVC tracks, without DVC"),
         "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
@@ -48,6 +48,13 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "live status": ("gittrack.cli.live.status", "Show where runs are posted, and what is still to be"),
         "live post": ("gittrack.cli.live.post", "Tell a receiver of one event of a training"),
         "live flush": ("gittrack.cli.live.flush", "Post what killed processes left"),
+    },
+    "move here": {
+        "import mlflow": ("gittrack.cli.importing.mlflow", "Take up the runs of a store of MLflow"),
+        "import wandb": ("gittrack.cli.importing.wandb", "Take up offline runs of Weights & Biases"),
+        "import tensorboard": ("gittrack.cli.importing.tensorboard", "Take up runs from event files"),
+        "import dvc": ("gittrack.cli.importing.dvc", "Take up experiments of DVC and folders of DVCLive"),
+        "export dvc": ("gittrack.cli.export_dvc", "Let DVC list experiments, with params and metrics"),
     },
     "set up": {
         "init": ("gittrack.cli.init", "Set up hooks and sharing in this repository"),
@@ -63,6 +70,8 @@ COMMANDS: dict[str, tuple[str, str]] = {name: entry for topic in TOPICS.values()
 GROUPS = {
     "exp": "Record, compare and use experiments",
     "live": "Let others watch a training while it goes on",
+    "import": "Take up what other trackers recorded",
+    "export": "Let other trackers see experiments",
 }
 
 _HELP = """\

@@ -88,6 +88,7 @@ class Meta(NamedTuple):
         files: The declared params and metrics files that were read.
         problems: What could not be read or kept, one sentence each.
         landed: The commits that contain its code.
+        origin: Of one that another tracker recorded: the ``tool`` and the ``id`` that the run has there.
         extra: Keys that this version does not know, kept for a rewrite.
     """
 
@@ -121,6 +122,7 @@ class Meta(NamedTuple):
     files: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     landed: tuple[str, ...] = ()
+    origin: Mapping[str, PlainValue] = _NOTHING
     extra: Mapping[str, PlainValue] = _NOTHING
 
 
@@ -181,7 +183,7 @@ _NUMBER_TYPES = frozenset({int, float})
 _FIELDS = frozenset(Meta._fields) - {"extra"}
 _NUMBERS = frozenset({"exit_code", "duration_s", "peak_memory_bytes"})
 _TUPLES = frozenset({"command", "notes", "left_out", "files", "problems", "landed"})
-_MAPPINGS = frozenset({"tags", "environment"})
+_MAPPINGS = frozenset({"tags", "environment", "origin"})
 
 
 def render_files(record: Record) -> dict[str, bytes]:

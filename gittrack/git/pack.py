@@ -1,4 +1,4 @@
-"""Write packs of new objects, stored as they are: for content that does not shrink, at the speed of the disk.
+"""Write packs of new objects, by default stored as they are: for content that does not shrink, at the disk's speed.
 
 The form is git's pack version 2 with an index of version 2 (gitformat-pack). The index is written here as well, because
 the ids are known: `git index-pack` would hash everything twice more.
@@ -40,15 +40,19 @@ class PackWriter:
     Args:
         folder: ``objects/pack`` of a repository that nobody else uses.
         object_format: Its hash.
+        level: How hard zlib tries, 0 to 9.
         is_for_one_push: Whether the pack is gone after one push: then its checksum is of its ids, not of its bytes,
             which saves reading all of it once more. git compares the checksum with the index's alone, and makes a pack
             with a checksum of its own for what it sends.
     """
 
-    def __init__(self, folder: Path, object_format: ObjectFormat, *, is_for_one_push: bool = False) -> None:
+    def __init__(
+        self, folder: Path, object_format: ObjectFormat, level: int = 0, *, is_for_one_push: bool = False
+    ) -> None:
         self._folder = folder
         self._is_for_one_push = is_for_one_push
         self._format = object_format
+        self._level = level
         self._path = folder / "new.pack"
         self._file = self._path.open("xb", buffering=0)
         self._entries: dict[bytes, tuple[int, int]] = {}  # id -> offset and CRC
@@ -139,7 +143,8 @@ class PackWriter:
                     self._error = error
 
     def _write(self, oid: bytes, kind: str, data: bytes | memoryview) -> None:
-        pieces = [_entry_header(_KINDS[kind], len(data)), *_stored(data)]
+        content = [zlib.compress(data, self._level)] if self._level else _stored(data)
+        pieces = [_entry_header(_KINDS[kind], len(data)), *content]
         crc = 0
         for piece in pieces:
             crc = zlib.crc32(piece, crc)

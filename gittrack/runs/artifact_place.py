@@ -88,7 +88,7 @@ class ArtifactPlace:
                 return Located(check_repository_path(os.path.relpath(path, self._base)), has_pointer=True)
             inside = repository_path(self.workspace.repository, path, self._base)
         except (InvalidPathError, ValueError):
-            return Located(_plain_name(path), is_outside=True)
+            return Located(plain_name(path), is_outside=True)
         try:
             check_trackable(self.workspace.repository, [inside])
         except (TrackedByGitError, UsageError):  # git has it, or the pointer of a folder above it stands for it
@@ -138,11 +138,14 @@ def _continued(pointer: Pointer, previous: Pointer | None) -> Pointer:
     return pointer
 
 
-def _plain_name(path: str) -> str:
+def plain_name(path: str) -> str:
     """Return the last component of a path as every system takes it.
 
+    Args:
+        path: A path of any form.
+
     Example:
-        >>> _plain_name("/mnt/checkpoints/epoch=3 12:30.pt")
+        >>> plain_name("/mnt/checkpoints/epoch=3 12:30.pt")
         'epoch_3_12_30.pt'
     """
     name = os.path.basename(path.rstrip("/"))  # noqa: PTH119  a text

@@ -36,8 +36,6 @@ class Place:
 
     Attributes:
         batch_bytes: How much content one push of several artifacts may have.
-        n_at_once: How many parts of an artifact may travel at once: one where git may have to ask for a password, and
-            over a network, which is slower than the hashing that is shared out so.
     """
 
     def __init__(self, repository: Repository, remote: str, access: Access, part_bytes: int) -> None:
@@ -52,7 +50,12 @@ class Place:
         self._listing: dict[str, str] | None = None
 
     @cached_property
-    def n_at_once(self) -> int:  # noqa: D102  an attribute of the class
+    def n_at_once(self) -> int:
+        """How many parts of an artifact may travel at once.
+
+        One over a network, which is slower than the hashing that is shared out so; git may have to ask for a password
+        there, too.
+        """
         url = remote_url(self.repository, self.remote) or self.remote
         return _N_AT_ONCE if is_local_url(url) else 1
 

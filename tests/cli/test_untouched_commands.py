@@ -126,7 +126,7 @@ def everything(folder: Path) -> Mapping[str, tuple[object, ...]]:
 
 def concerns(path: str, changes: frozenset[str]) -> bool:
     """Say whether a difference is one that the command announces."""
-    if path == "refs" or path.startswith((".git/refs/heads", ".git/logs/refs/heads")):
+    if path == "refs" or path.startswith((".git/refs/heads", ".git/logs/refs/heads", ".git/refs/exps")):
         return BRANCHES in changes
     if path.startswith((".git/config", ".git/hooks/")):
         return SETTINGS in changes

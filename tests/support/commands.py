@@ -87,6 +87,11 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "exp save": _calls("exp save -n saved", "exp save --json", takes_files=True),
     "exp run": _calls("exp run -n ran -- true", "exp run -n ran-here --in-place -- true", takes_files=True),
     "exp import": _calls("exp import --dry-run --keep runs-elsewhere", code=2),
+    "import mlflow": _calls("import mlflow --dry-run nothing", code=1),
+    "import wandb": _calls("import wandb nothing", code=1),
+    "import tensorboard": _calls("import tensorboard nothing", code=1),
+    "import dvc": _calls("import dvc"),
+    "export dvc": _calls("export dvc", "export dvc --prune", changes=BRANCHES),
     "exp branch": _calls("exp branch good new-branch", changes=BRANCHES),
     "exp apply": _calls("exp apply --dry-run good", takes_files=True)
     + _calls("exp apply --force good", changes=WORK_TREE, takes_files=True),

@@ -19,7 +19,7 @@ LAYERS = {
     ),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
-    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
+    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace", "importers", "exporters"), 4),
     **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "script", "__main__", "api_live"), 5),
 }
 TOP = 5

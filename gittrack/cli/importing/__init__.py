@@ -1,0 +1,1 @@
+"""`gittrack import`: take up what other trackers recorded."""

@@ -1,0 +1,1 @@
+"""Experiments in the forms of other trackers, so that their own programs show them."""
