@@ -18,15 +18,17 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all of this module
 if TYPE_CHECKING:
     from gittrack.api import Run
+    from gittrack.api_live import Live
     from gittrack.errors import DivergedError, GittrackError, UsageError
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergedError", "GittrackError", "Run", "UsageError", "__version__"]
+__all__ = ["DivergedError", "GittrackError", "Live", "Run", "UsageError", "__version__"]
 
 _HOMES = {
     "DivergedError": "gittrack.errors",
     "GittrackError": "gittrack.errors",
+    "Live": "gittrack.api_live",
     "Run": "gittrack.api",
     "UsageError": "gittrack.errors",
 }

@@ -17,8 +17,8 @@ LAYERS = {
     **dict.fromkeys(("errors", "values", "curves", "config", "paths", "secrets", "warn", "yaml_text"), 1),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
-    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace"), 4),
-    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "__main__"), 5),
+    **dict.fromkeys(("runs", "models", "tables", "live", "live_files", "sweeps", "workspace"), 4),
+    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "api_live", "__main__"), 5),
 }
 TOP = 5
 OUTSIDE_WORLD = {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.exit", "print", "exit", "quit"}
