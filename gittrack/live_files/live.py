@@ -18,7 +18,7 @@ from gittrack.errors import GittrackError
 from gittrack.live_files import image_files, plot_files, regular
 from gittrack.live_files.dvcyaml import relative_path, write_dvcyaml
 from gittrack.live_files.errors import InvalidDataTypeError, InvalidDvcyamlError, InvalidReportModeError, LiveError
-from gittrack.live_files.layout import CUSTOM, DVC_FILE, IMAGES, METRICS, SKLEARN, Layout
+from gittrack.live_files.layout import DVC_FILE, IMAGES, METRICS, Layout
 from gittrack.live_files.metric_files import Metric, MetricFiles
 from gittrack.live_files.params_file import read_yaml, to_params, write_params
 from gittrack.live_files.recording import Recording
@@ -345,7 +345,7 @@ class Live:
         if not self._surroundings.is_writer:
             return
         if copy:
-            path = _copy_into(path, self.artifacts_dir)
+            path = copy_into(path, self.artifacts_dir)
         details = {"type": type, "desc": desc, "labels": list(labels) if labels else None, "meta": meta}
         if cache or self._recording.is_on:
             is_logged = self._recording.artifact(os.fspath(path), name=name, cache=cache, **details)
@@ -396,8 +396,7 @@ class Live:
 
     def sync(self) -> None:
         """Bring the files up to date: now if that is due, else within a second. `flush` does so at once."""
-        if self._step is not None:
-            self._summary.values["step"] = self._step
+        self._note_step()
         self._is_unsynced = True
         if self._is_shape_new:
             self._is_shape_new = False
@@ -420,11 +419,8 @@ class Live:
         Raises:
             OSError: The disk refuses.
         """
-        if self._step is not None:
-            self._summary.values["step"] = self._step
-        with self._lock:
-            if self._surroundings.is_writer:
-                write_text(self.metrics_file, render_json(without_odd_floats(self._summary.copy())))
+        self._note_step()
+        self._write_summary()
 
     def make_report(self) -> None:
         """Write the report, where one was asked for."""
@@ -463,6 +459,7 @@ class Live:
         """Bring everything to the disk and to the run."""
         if "step" in self._summary.values:
             self._step = self._summary.values["step"]
+        self._note_step()
         if self._monitor is not None:
             self._monitor.end()
         if self._pid != os.getpid():
@@ -523,7 +520,7 @@ class Live:
             start = time.monotonic()
             self._is_unsynced = False
             self._write_points()
-            self._guarded(self.make_summary)
+            self._guarded(self._write_summary)
             self._next_sync = self._rested(start, _SYNC_INTERVAL_S)
             if self._report is None:
                 return
@@ -551,6 +548,15 @@ class Live:
                 self._report.add_points(points)
             if self._refused:
                 self._warn_once(f"the points of metrics cannot be written to '{self.plots_dir}' now: the disk refuses")
+
+    def _note_step(self) -> None:
+        if self._step is not None:
+            self._summary.values["step"] = self._step
+
+    def _write_summary(self) -> None:
+        with self._lock:
+            if self._surroundings.is_writer:
+                write_text(self.metrics_file, render_json(without_odd_floats(self._summary.copy())))
 
     def _write_params(self) -> None:
         with self._lock:
@@ -635,8 +641,12 @@ def _dvc_file(dvcyaml: Any) -> str | None:
     return path
 
 
-def _copy_into(source: str | PurePath, folder: str) -> str:
+def copy_into(source: str | PurePath, folder: str) -> str:
     """Copy a file or folder into a folder, in place of what is there, and return where it is now.
+
+    Args:
+        source: The file or folder.
+        folder: The folder.
 
     Raises:
         LiveError: It is the folder itself, or holds it.
@@ -659,4 +669,4 @@ def _copy_into(source: str | PurePath, folder: str) -> str:
     return str(target)
 
 
-__all__ = ["CUSTOM", "SKLEARN", "Live"]
+__all__ = ["Live", "copy_into"]
