@@ -49,9 +49,9 @@ def write_dvcyaml(path: str | Path, live_folder: str, sections: dict[str, Any]) 
 def _merge(before: str, own: str, sections: dict[str, Any], path: Path) -> str:
     from ruamel.yaml.error import YAMLError
 
-    yaml = make_yaml()
+    round_trip = make_yaml()
     try:
-        document = yaml.load(before) or {}
+        document = round_trip.load(before) or {}
         for key in _LISTS:
             document[key] = [
                 *(entry for entry in document.get(key) or [] if not _is_own(entry, own)),
@@ -70,7 +70,7 @@ def _merge(before: str, own: str, sections: dict[str, Any], path: Path) -> str:
     except (YAMLError, AttributeError, TypeError) as error:
         raise DvcyamlError(f"'{path}' is not a dvc.yaml: {error}") from error
     text = io.StringIO()
-    yaml.dump(document, text)
+    round_trip.dump(document, text)
     return text.getvalue()
 
 

@@ -67,6 +67,12 @@ def is_open(run_id: str | None) -> bool:
     return any(run.id == run_id for run in _process.runs.values())
 
 
+def newest() -> Run | None:
+    """Return the run that was opened last in this process and is open still, or None."""
+    own = [run for run in _process.runs.values() if is_own_process(run)]
+    return own[-1] if own else None
+
+
 def is_own_process(run: Run) -> bool:
     """Return whether this process made the run, rather than a parent before a fork."""
     return run.pid == os.getpid()
