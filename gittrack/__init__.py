@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from gittrack.api import Run
     from gittrack.api_live import Live
     from gittrack.errors import DivergedError, GittrackError, UsageError
+    from gittrack.integrations.autolog import autolog, autolog_off
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergedError", "GittrackError", "Live", "Run", "UsageError", "__version__"]
+__all__ = ["DivergedError", "GittrackError", "Live", "Run", "UsageError", "__version__", "autolog", "autolog_off"]
 
 _HOMES = {
     "DivergedError": "gittrack.errors",
@@ -31,6 +32,8 @@ _HOMES = {
     "Live": "gittrack.api_live",
     "Run": "gittrack.api",
     "UsageError": "gittrack.errors",
+    "autolog": "gittrack.integrations.autolog",
+    "autolog_off": "gittrack.integrations.autolog",
 }
 
 

@@ -67,7 +67,7 @@ def _patch(owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> 
 
 
 def _with_callback(owner: Any, name: str, add: Callable[[dict[str, Any], tuple[Any, ...]], Any]) -> None:
-    """Let a function get a callback among its keyword arguments, and end what the callback began, also after an error."""
+    """Let a function get a callback among its keyword arguments, and end what the callback began, however it ends."""
 
     def make(original: Any) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -262,7 +262,7 @@ def _is_within(framework: str) -> bool:
 
 def _subclasses(kind: type) -> Iterable[type]:
     found: dict[type, None] = {}
-    pending = [kind]
+    pending: list[Any] = [kind]
     while pending:
         for child in pending.pop().__subclasses__():
             if child not in found:

@@ -40,8 +40,6 @@ class GittrackCallback:
         """
         if model is not None:
             self._target.log_params(model.get_params())
-            best = {
-                f"best/{data}/{name}": value for data, m in model.get_best_score().items() for name, value in m.items()
-            }
-            self._target.log_metrics(best)
+            for data, best in model.get_best_score().items():
+                self._target.log_metrics({f"best/{data}/{name}": value for name, value in best.items()})
         self._target.end()

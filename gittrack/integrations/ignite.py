@@ -44,7 +44,7 @@ def attach(
     trainer.add_event_handler(Events.EPOCH_COMPLETED, partial(_log_state, trainer, target=target, place="train"))
     for name, engine in (evaluators or {}).items():
         engine.add_event_handler(Events.COMPLETED, partial(_log_state, trainer, target=target, place=name))
-    trainer.add_event_handler(Events.COMPLETED, lambda: target.end())
+    trainer.add_event_handler(Events.COMPLETED, lambda: target.end())  # noqa: PLW0108  Ignite would hand it the engine
     trainer.add_event_handler(Events.EXCEPTION_RAISED, partial(_fail, target=target))
     return target
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class GittrackCallback:
     """Log params once and the metrics of every iteration as ``<evaluation set>/<metric>``.
 
-    A run of its own ends with the last iteration; one that early stopping cuts short ends by `end`, or with the process.
+    A run of its own ends with the last iteration; one that early stopping cuts short ends by `end`, or with
+    the process.
 
     Args:
         run: The run to log to; see `gittrack.integrations`.
