@@ -147,7 +147,9 @@ def _sklearn() -> None:
 
     def make(original: Any) -> Callable[..., Any]:
         def fit(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-            if _is_within("sklearn"):  # a pipeline, a search and an ensemble fit others
+            if _is_within("sklearn") or _is_transformer(
+                type(estimator)
+            ):  # a pipeline, a search and an ensemble fit others
                 return original(estimator, *args, **kwargs)
             from gittrack.integrations.sklearn import log_estimator, log_fitted
             from gittrack.integrations.target import Target
@@ -164,7 +166,7 @@ def _sklearn() -> None:
         return fit
 
     for kind in _subclasses(BaseEstimator):
-        if kind.__module__.startswith("sklearn.") and "fit" in kind.__dict__ and not _is_transformer(kind):
+        if kind.__module__.startswith("sklearn.") and "fit" in kind.__dict__:
             _patch(kind, "fit", make)
 
 

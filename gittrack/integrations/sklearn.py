@@ -44,7 +44,7 @@ def log_estimator(target: Target, estimator: Any) -> None:
         target: Where to.
         estimator: The estimator.
     """
-    target.log_params({"estimator": type(estimator).__name__, **estimator.get_params(deep=False)})
+    target.log_params({"class": type(estimator).__name__, **estimator.get_params(deep=False)})
 
 
 def log_fitted(target: Target, estimator: Any, x: Any, y: Any, seconds: float) -> None:

@@ -53,6 +53,7 @@ class GittrackCallback(TrainerCallback):
 
 
 def _place(name: str) -> str:
-    """Return a name with its split in front of a slash."""
-    split, rest = name.split("_", 1) if "_" in name else ("", name)
-    return f"{split}/{rest}" if split in {"eval", "test", "train"} else f"train/{name}"
+    """Return a name with its split in front of a slash; ``train_loss`` and its kin are of the training as a whole."""
+    split, _, rest = name.partition("_")
+    places = {"eval": "eval", "test": "test", "train": "total"}
+    return f"{places[split]}/{rest}" if rest and split in places else f"train/{name}"
