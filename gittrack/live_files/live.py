@@ -26,6 +26,7 @@ from gittrack.live_files.report import Report
 from gittrack.live_files.summary import Summary, read_summary, to_loggable
 from gittrack.live_files.writing import render_json, without_odd_floats, write_text
 from gittrack.runs import open_runs
+from gittrack.runs.beside import work_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +107,8 @@ class Live:
         if resume and self._params:
             self._recording.params(self._params)
         regular.add(self)
+        if surroundings.is_writer:
+            work_beside("gittrack-live-yaml", _load_yaml)
         if monitor_system:
             self.monitor_system()
 
@@ -614,6 +617,11 @@ class Live:
     ) -> None:
         self._inside_with = False
         self._end(*open_runs.status_after(error))
+
+
+def _load_yaml() -> None:
+    """Load, beside the script's own start, what the first step and params need."""
+    import ruamel.yaml  # noqa: F401
 
 
 def _point(metric: Metric, step: Any, value: Any, seconds: float) -> Point:
