@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ from gittrack.live_files.report import Report
 from gittrack.live_files.summary import Summary, read_summary, to_loggable
 from gittrack.live_files.writing import render_json, without_odd_floats, write_text
 from gittrack.runs import open_runs
-from gittrack.runs.beside import work_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,9 @@ class Live:
             raise InvalidReportModeError(report)
         self._dvcyaml = _dvc_file(dvcyaml)
         self._surroundings = surroundings
-        self._layout = Layout(os.fspath(dir))
+        self._shown = Layout(os.fspath(dir))
+        self._layout = Layout(os.path.abspath(dir))  # noqa: PTH100  a script may go to another folder meanwhile
+        self._dvc_path = os.path.abspath(self._dvcyaml or DVC_FILE)  # noqa: PTH100
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a signal handler may end the run while its thread writes
         self._step: Any = None
@@ -93,7 +95,8 @@ class Live:
         self._files = MetricFiles()
         self._refused: list[Point] = []
         self._dvcyaml_said: dict[str, Any] | None = None
-        self._is_unsynced = self._has_unwritten_params = self._is_shape_new = self._inside_with = False
+        self._is_unsynced = self._has_unwritten_params = self._inside_with = False
+        self._is_shape_new = True
         self._next_sync = self._next_report = self._next_params = 0.0
         self._warned: set[str] = set()
         self._cache_images = cache_images
@@ -101,31 +104,30 @@ class Live:
         self._monitor: SystemMonitor | None = None
         self._report = Report(report, self._layout) if report is not None else None
         if surroundings.is_writer:
-            Path(self.dir).mkdir(parents=True, exist_ok=True)
+            regular.write_those_in(self._layout.folder)
+            Path(self._layout.folder).mkdir(parents=True, exist_ok=True)
             self._take_up() if resume else self._layout.clean()
         self._recording = Recording(surroundings, exp_name, exp_message, self._finish, resume=resume)
         if resume and self._params:
             self._recording.params(self._params)
         regular.add(self)
-        if surroundings.is_writer:
-            work_beside("gittrack-live-yaml", _load_yaml)
         if monitor_system:
             self.monitor_system()
 
     @property
     def dir(self) -> str:
         """The folder of the files."""
-        return self._layout.folder
+        return self._shown.folder
 
     @property
     def params_file(self) -> str:
         """The file of the params."""
-        return self._layout.params
+        return self._shown.params
 
     @property
     def metrics_file(self) -> str:
         """The file of the summary."""
-        return self._layout.metrics
+        return self._shown.metrics
 
     @property
     def dvc_file(self) -> str:
@@ -135,17 +137,19 @@ class Live:
     @property
     def plots_dir(self) -> str:
         """The folder of metrics, images and plots."""
-        return self._layout.plots
+        return self._shown.plots
 
     @property
     def artifacts_dir(self) -> str:
         """The folder of copied artifacts."""
-        return self._layout.artifacts
+        return self._shown.artifacts
 
     @property
     def report_file(self) -> str | None:
         """The file of the report; None without one, and in a notebook."""
-        return None if self._report is None else self._report.path
+        return (
+            None if self._report is None or self._report.mode == "notebook" else self._shown.report(self._report.mode)
+        )
 
     @property
     def exp_name(self) -> str | None:
@@ -236,7 +240,7 @@ class Live:
             PillowMissingError: Pillow is needed.
             OSError: A file cannot be read or written.
         """
-        if self._surroundings.is_writer:
+        if self._is_writer:
             name, path = image_files.write_image(self._layout, name, val)
             self._is_shape_new |= not self._images
             self._images[name] = path
@@ -345,17 +349,17 @@ class Live:
         """
         if not isinstance(path, (str, PurePath)):
             raise InvalidDataTypeError(path, path.__class__)
-        if not self._surroundings.is_writer:
+        if not self._is_writer:
             return
         if copy:
-            path = copy_into(path, self.artifacts_dir)
+            path = copy_into(path, self._layout.artifacts)
         details = {"type": type, "desc": desc, "labels": list(labels) if labels else None, "meta": meta}
         if cache or self._recording.is_on:
             is_logged = self._recording.artifact(os.fspath(path), name=name, cache=cache, **details)
             if not is_logged and not self._surroundings.is_pipeline:
                 self._warn(f"no experiment is recorded: '{path}' is not kept")
         if name or any(details.values()):
-            said = {"path": os.fspath(path), **details}
+            said = {"path": os.path.abspath(path), **details}  # noqa: PTH100
             self._artifacts[name or Path(path).stem] = {key: value for key, value in said.items() if value is not None}
 
     def cache(self, path: str | PurePath) -> None:
@@ -427,7 +431,7 @@ class Live:
 
     def make_report(self) -> None:
         """Write the report, where one was asked for."""
-        if self._report is None or not self._surroundings.is_writer:
+        if self._report is None or not self._is_writer:
             return
         with self._lock:
             self._write_points()
@@ -436,12 +440,12 @@ class Live:
     def make_dvcyaml(self) -> None:
         """Write DVC's configuration into ``dvc.yaml``; what others wrote there stays."""
         with self._lock:
-            if self._surroundings.is_writer:
-                write_dvcyaml(self.dvc_file, self.dir, self._sections())
+            if self._is_writer:
+                write_dvcyaml(self._dvc_path, self._layout.folder, self._sections())
 
     def read_latest(self) -> dict[str, Any]:
         """Return what the summary's file holds."""
-        return read_summary(self.metrics_file)
+        return read_summary(self._layout.metrics)
 
     def read_step(self) -> Any:
         """Return the last step that is in the summary's file."""
@@ -453,8 +457,8 @@ class Live:
             self._end("completed", None)
 
     def _end(self, status: open_runs.EndStatus, message: str | None) -> None:
-        if self._images and self._cache_images and self._surroundings.is_writer and not self._surroundings.is_pipeline:
-            self._recording.artifact(os.fspath(Path(self.plots_dir, IMAGES)))
+        if self._images and self._cache_images and self._is_writer and not self._surroundings.is_pipeline:
+            self._recording.artifact(os.fspath(Path(self._layout.plots, IMAGES)))
         self._finish()
         self._recording.end(status, message, self._written())
 
@@ -467,7 +471,7 @@ class Live:
             self._monitor.end()
         if self._pid != os.getpid():
             return
-        if self._surroundings.is_writer and self._dvcyaml:
+        if self._is_writer and self._dvcyaml:
             self._guarded(self.make_dvcyaml)
         self.flush()
         self._guarded(self._tell_own_values)
@@ -476,20 +480,20 @@ class Live:
     def _written(self) -> list[Path]:
         files = list(self._layout.files())
         if self._cache_images:
-            images = Path(self.plots_dir, IMAGES)
+            images = Path(self._layout.plots, IMAGES)
             files = [path for path in files if images not in path.parents]
-        return [*files, *([Path(self.dvc_file)] if self._dvcyaml else [])]
+        return [*files, *([Path(self._dvc_path)] if self._dvcyaml else [])]
 
     def _tell_own_values(self) -> None:
         """Log what the script put into the summary itself."""
         for name, value in self._summary.own_values(self._metrics):
-            self._recording.points(
-                [_point(Metric(name, self._layout), self.step, to_loggable(name, value), time.time())]
-            )
+            with suppress(LiveError):  # a list, say, which is in the file all the same
+                point = _point(Metric(name, self._layout), self.step, to_loggable(name, value), time.time())
+                self._recording.points([point])
 
     def _take_up(self) -> None:
-        if Path(self.params_file).is_file():
-            self._params.update(read_yaml(self.params_file) or {})
+        if Path(self._layout.params).is_file():
+            self._params.update(read_yaml(self._layout.params) or {})
         self._summary.values = self.read_latest()
         self._step = self.read_step()
         if self._step != 0:
@@ -502,14 +506,19 @@ class Live:
             return self._metrics.setdefault(name, metric)
 
     def _write_plot(self, name: str, plot: plot_files.Plot, content: Any) -> None:
-        if self._surroundings.is_writer:
+        if self._is_writer:
             plot.write(content)
             self._is_shape_new |= name not in self._plots
             self._plots[name] = plot
 
+    def _write_waiting(self) -> None:
+        """Write everything, if there is anything to write."""
+        if self._files.pending or self._is_unsynced or self._has_unwritten_params:
+            self.flush()
+
     def _write_regularly(self) -> None:
         """Write what waits; called twice a second from a thread."""
-        if self._pid != os.getpid():
+        if not self._is_writer:
             return
         with self._lock:
             if self._is_unsynced and time.monotonic() >= self._next_sync:
@@ -542,9 +551,9 @@ class Live:
     def _write_points(self) -> None:
         with self._lock:
             points = self._files.take()
-            if points:
+            if points and self._pid == os.getpid():
                 self._guarded(lambda: self._recording.points(points))
-            if not self._surroundings.is_writer or not (points or self._refused):
+            if not self._is_writer or not (points or self._refused):
                 return
             self._refused = self._files.flush([*self._refused, *points])
             if self._report is not None:
@@ -552,38 +561,43 @@ class Live:
             if self._refused:
                 self._warn_once(f"the points of metrics cannot be written to '{self.plots_dir}' now: the disk refuses")
 
+    @property
+    def _is_writer(self) -> bool:
+        """Whether this process writes the files: the first rank, and no fork of it."""
+        return self._surroundings.is_writer and self._pid == os.getpid()
+
     def _note_step(self) -> None:
         if self._step is not None:
             self._summary.values["step"] = self._step
 
     def _write_summary(self) -> None:
         with self._lock:
-            if self._surroundings.is_writer:
-                write_text(self.metrics_file, render_json(without_odd_floats(self._summary.copy())))
+            if self._is_writer:
+                write_text(self._layout.metrics, render_json(without_odd_floats(self._summary.copy())))
 
     def _write_params(self) -> None:
         with self._lock:
-            if self._has_unwritten_params and self._surroundings.is_writer:
+            if self._has_unwritten_params and self._is_writer:
                 start = time.monotonic()
                 self._has_unwritten_params = False
-                self._guarded(lambda: write_params(self.params_file, self._params))
+                self._guarded(lambda: write_params(self._layout.params, self._params))
                 self._next_params = self._rested(start, 0.0)
 
     def _sections(self) -> dict[str, Any]:
         """Return what ``dvc.yaml`` is to say."""
-        folder = Path(self.dvc_file).absolute().parent
+        folder = Path(self._dvc_path).absolute().parent
         sections: dict[str, Any] = {}
         if self._params:
-            sections["params"] = [relative_path(self.params_file, folder)]
+            sections["params"] = [relative_path(self._layout.params, folder)]
         if self._metrics or self._summary.values:
-            sections["metrics"] = [relative_path(self.metrics_file, folder)]
+            sections["metrics"] = [relative_path(self._layout.metrics, folder)]
         plots: list[Any] = []
         if any(point[5] for point in self._files.pending[:1000]):
             self._write_points()
-        if Path(self.plots_dir, METRICS).exists():
-            plots.append({relative_path(Path(self.plots_dir, METRICS), folder): {"x": "step"}})
+        if Path(self._layout.plots, METRICS).exists():
+            plots.append({relative_path(Path(self._layout.plots, METRICS), folder): {"x": "step"}})
         if self._images:
-            plots.append(relative_path(Path(self.plots_dir, IMAGES), folder))
+            plots.append(relative_path(Path(self._layout.plots, IMAGES), folder))
         plots += [{relative_path(plot.path, folder): plot.config} for plot in self._plots.values()]
         if plots:
             sections["plots"] = plots
@@ -617,11 +631,6 @@ class Live:
     ) -> None:
         self._inside_with = False
         self._end(*open_runs.status_after(error))
-
-
-def _load_yaml() -> None:
-    """Load, beside the script's own start, what the first step and params need."""
-    import ruamel.yaml  # noqa: F401
 
 
 def _point(metric: Metric, step: Any, value: Any, seconds: float) -> Point:

@@ -78,7 +78,10 @@ def to_params(params: Any) -> dict[Any, Any]:
         except InvalidParameterTypeError:
             pass
         else:
-            return {key: _copy(value) for key, value in params.items()}
+            try:
+                return {key: _copy(value) for key, value in params.items()}
+            except RecursionError:
+                raise InvalidParameterTypeError("params contain themselves") from None
     try:
         plain = to_plain(params, name="params")
     except InvalidValueError as error:

@@ -46,6 +46,16 @@ class Plot:
         self.config = {key: value for key, value in config.items() if value is not None}
         self.kind = kind
 
+    @property
+    def plot_config(self) -> dict[str, Any]:
+        """The same as `config`, by DVCLive's name."""
+        return self.config
+
+    @property
+    def output_path(self) -> Path:
+        """The same as `path`, by DVCLive's name."""
+        return self.path
+
     def write(self, content: Any) -> None:
         """Write the file; NaN and infinities become texts, for JSON has no numbers for them.
 

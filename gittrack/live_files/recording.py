@@ -53,6 +53,11 @@ class Recording:
         """Whether an experiment is recorded at all."""
         return self._surroundings.open_run is not None
 
+    @property
+    def baseline(self) -> str | None:
+        """The commit that the experiment starts from; None where there is none."""
+        return None if self._run is None else self._run.baseline
+
     def points(self, points: Iterable[Point]) -> None:
         """Log points: those of a step together, texts as tags at the end."""
         values: dict[str, Any] = {}

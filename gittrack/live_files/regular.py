@@ -32,6 +32,17 @@ def add(live: Live) -> None:
             atexit.register(_finish)
 
 
+def write_those_in(folder: str) -> None:
+    """Write what loggers of a folder have not written yet, before another one takes it over.
+
+    Args:
+        folder: The folder, absolute.
+    """
+    for live in list(_lives):
+        if live._layout.folder == folder:  # noqa: SLF001  the logger's side of this module
+            live._write_waiting()  # noqa: SLF001
+
+
 def _work() -> None:
     while not _stop.wait(_INTERVAL_S):
         _write_all()
@@ -39,7 +50,10 @@ def _work() -> None:
 
 def _write_all() -> None:
     for live in list(_lives):
-        live._write_regularly()  # noqa: SLF001  the logger's side of this module
+        try:
+            live._write_regularly()  # noqa: SLF001  the logger's side of this module
+        except Exception as error:  # noqa: BLE001  the thread serves all loggers, and the next try may do
+            live._warn_once(f"not all that was logged could be written: {error}")  # noqa: SLF001
 
 
 def _finish() -> None:

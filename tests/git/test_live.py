@@ -431,3 +431,61 @@ def test_nothing_of_all_this_warns(repo_dir: Path, caplog: pytest.LogCaptureFixt
         dvclive_script.log_all(gittrack.Live)
     assert caplog.text == ""
     assert repo_dir.exists()
+
+
+def test_another_logger_of_the_folder_finds_what_was_logged(repo_dir: Path) -> None:
+    """One that nobody ended is written before the next one resumes, and appends nothing to what that one writes."""
+    first = gittrack.Live(save_dvc_exp=False)
+    for value in (0.9, 0.8):
+        first.log_metric("loss", value)
+        first.next_step()
+    assert gittrack.Live(save_dvc_exp=False, resume=True).step == 2
+    last = gittrack.Live(save_dvc_exp=False)
+    last.log_metric("loss", 1)
+    last.end()
+    first.flush()
+    assert Path("dvclive/plots/metrics/loss.tsv").read_text() == "step\tloss\n0\t1\n"
+    assert repo_dir.exists()
+
+
+def test_a_script_may_go_elsewhere(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files stay in the folder that was the current one at the start."""
+    with gittrack.Live() as live:
+        live.log_metric("loss", 1)
+        (repo_dir / "elsewhere").mkdir()
+        monkeypatch.chdir(repo_dir / "elsewhere")
+        live.log_param("lr", 1)
+        live.next_step()
+    assert list((repo_dir / "elsewhere").iterdir()) == []
+    assert (repo_dir / "dvclive/params.yaml").exists()
+    assert (repo_dir / "dvc.yaml").read_text().startswith("params:\n- dvclive/params.yaml\n")
+
+
+def test_a_forked_child_writes_nothing(repo_dir: Path) -> None:
+    """The files are the parent's, and so is the experiment."""
+    script = """
+import os, time, gittrack
+live = gittrack.Live(exp_name="parent")
+live.log_metric("loss", 1)
+if os.fork() == 0:
+    live.log_metric("loss", 2)
+    live.next_step()
+    live.flush()
+    live.end()
+    os._exit(0)
+os.wait()
+live.end()
+"""
+    run_script(repo_dir, script)
+    assert Path("dvclive/plots/metrics/loss.tsv").read_text() == "step\tloss\n0\t1\n"
+    assert json.loads(Path("dvclive/metrics.json").read_text()) == {"loss": 1}
+    assert only_record(repo_dir).metrics["loss"].last == 1
+
+
+def test_params_that_contain_themselves_are_refused() -> None:
+    """A named error, and nothing is changed."""
+    params: dict[str, Any] = {"a": 1}
+    params["self"] = params
+    with gittrack.Live(save_dvc_exp=False) as live, pytest.raises(errors.InvalidParameterTypeError):
+        live.log_params(params)
+    assert not Path("dvclive/params.yaml").exists()

@@ -22,8 +22,9 @@ def _find_dvc_root(root: Any = None) -> str | None:
     return None
 
 
-def get_dvc_repo() -> None:
+def get_dvc_repo() -> Any:
     """Return None: DVC is not asked."""
+    return None
 
 
 def make_dvcyaml(live: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from gittrack.api_live import Live as _Live
 from gittrack.compat.dvclive import env
+from gittrack.compat.dvclive.dvc import find_overlapping_stage, get_dvc_repo, get_exp_name, make_dvcyaml
 from gittrack.compat.dvclive.vscode import (
     cleanup_dvclive_step_completed,
     mark_dvclive_only_ended,
@@ -39,6 +40,7 @@ class Live(_Live):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._dvc_repo = get_dvc_repo()
         self._inside_dvc_exp = bool(os.environ.get(env.DVC_ROOT) and os.environ.get(env.DVC_EXP_BASELINE_REV))
         if self._recording.is_on:
             mark_dvclive_only_started(self._exp_name or "")
@@ -48,6 +50,18 @@ class Live(_Live):
     @property
     def _exp_name(self) -> str | None:
         return self.exp_name
+
+    @property
+    def _dir(self) -> str:
+        return self.dir
+
+    @property
+    def _save_dvc_exp(self) -> bool:
+        return self._recording.is_on
+
+    @property
+    def _baseline_rev(self) -> str:
+        return self._recording.baseline or os.environ.get(env.DVC_EXP_BASELINE_REV) or NULL_SHA
 
     @property
     def _experiment_rev(self) -> str | None:
@@ -110,3 +124,15 @@ class Live(_Live):
             "images": list(self._images),
             "step": self.step,
         }
+
+
+__all__ = [
+    "NULL_SHA",
+    "Live",
+    "ParamLike",
+    "find_overlapping_stage",
+    "get_dvc_repo",
+    "get_exp_name",
+    "logger",
+    "make_dvcyaml",
+]
