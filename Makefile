@@ -4,6 +4,7 @@
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
 # make bench-peers  the same beside other trackers, which it installs, into docs/design/figures.md
+# make test-frameworks  tiny trainings with the real frameworks, in an environment of their own (some GB)
 # make test-slow  the long fault and fuzz runs
 # make test-newest-git  the tests that depend on git, with the newest git: built from Debian's source into .git-newest/ (on
 #                 Debian; needs a compiler), once with refs in files and once with reftable. Not part of `make test`.
@@ -30,12 +31,16 @@ SELECTION := gittrack tests/unit tests/git tests/property tests/storage tests/cl
 # What depends on git.
 GIT_SELECTION := tests/unit tests/git tests/cli tests/faults
 
-.PHONY: test suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-newest-git clean system-packages
+.PHONY: test test-frameworks suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-newest-git clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
 suite: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m "not slow"
+
+# One process: importing the frameworks takes longer than the tests.
+test-frameworks: .venv-frameworks/.ready
+	KERAS_BACKEND=torch MPLBACKEND=agg .venv-frameworks/bin/python -m pytest -q -p no:xdist -W default tests/frameworks
 
 test-slow: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m slow
@@ -75,7 +80,7 @@ bench-peers: $(VENV)/.ready .venv-peers/.ready
 	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
 
 clean:
-	rm -rf .venv .venv-3.* .servers .venv-peers .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers .venv-peers .venv-frameworks .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -102,6 +107,12 @@ $(VENV)/.demo-ready: $(VENV)/.ready
 	test -x .venv-peers/bin/python || "$(PYTHON)" -m venv .venv-peers
 	.venv-peers/bin/python $(PIP) install --upgrade pip
 	.venv-peers/bin/python $(PIP) install --group peers
+	touch $@
+
+.venv-frameworks/.ready: pyproject.toml tests/frameworks/requirements.txt
+	test -x .venv-frameworks/bin/python || "$(PYTHON)" -m venv .venv-frameworks
+	.venv-frameworks/bin/python $(PIP) install --upgrade pip
+	.venv-frameworks/bin/python $(PIP) install --group test --requirement tests/frameworks/requirements.txt --editable .
 	touch $@
 
 .venv-%/.ready: pyproject.toml

@@ -3,8 +3,9 @@
 `--peers PYTHON` is the interpreter of a venv that has dvc, dvclive, mlflow, trackio and wandb; `make bench-peers` makes
 it. Each row has gittrack's figure as measured and the other tracker's as the peer. Logging is 5 metrics per step, from
 the first call until all is kept (for gittrack: on disk; trackers that write whole files or a database at every step get
-fewer steps, which the row says). Tables are `exp show --csv`, whole processes, with as many experiments of 20 params
-and 10 metrics; dvc's are made by `dvc exp save`. Cold is without gittrack's index, and without dvc's cache.
+fewer steps, which the row says). `Live` stands beside that of DVCLive: the same files and number of steps. Tables are
+`exp show --csv`, whole processes, with as many experiments of 20 params and 10 metrics; dvc's are made by
+`dvc exp save`. Cold is without gittrack's index, and without dvc's cache.
 
     python benchmarks/bench_peers.py --peers .venv-peers/bin/python
 """
@@ -30,6 +31,9 @@ from timing import GITTRACK, Figure, alternate, keep_bytecode, print_figures
 N_STEPS = 20_000
 # Of those that take more than a tenth of a millisecond for each point.
 FEWER_STEPS = {"dvclive": 200, "mlflow-files": 200, "mlflow-sqlite": 200, "mlflow-sqlite-async": 1_000}
+N_LIVE_STEPS = 1_000
+MIN_LIVE_RATIO = 50  # of points per second
+MAX_LIVE_RATIO = 1 / 20  # of the 99th percentile of a step
 N_EXPERIMENTS = 100
 REPEATS = 3
 PEERS = Path(__file__).parents[1] / ".venv-peers/bin/python"
@@ -67,7 +71,11 @@ def measure(python: Path, n_steps: int = N_STEPS, n_experiments: int = N_EXPERIM
         n_steps: How many steps the fast ones log.
         n_experiments: How many experiments the tables have.
     """
-    return [*_logging_figures(python, n_steps), *_show_figures(python.with_name("dvc"), n_experiments)]
+    return [
+        *_logging_figures(python, n_steps),
+        *_live_figures(python, min(n_steps, N_LIVE_STEPS)),
+        *_show_figures(python.with_name("dvc"), n_experiments),
+    ]
 
 
 def _logging_figures(python: Path, n_steps: int) -> list[Figure]:
@@ -91,9 +99,35 @@ def _logging_figures(python: Path, n_steps: int) -> list[Figure]:
     ]
 
 
+def _live_figures(python: Path, n_steps: int) -> list[Figure]:
+    """Return points per second and the 99th percentile of a step of `Live` beside DVCLive's, for the same files."""
+    times: dict[str, list[tuple[float, float]]] = {"live-gittrack": [], "live-dvclive": []}
+    for _ in range(REPEATS):
+        for name, interpreter in (("live-gittrack", Path(sys.executable)), ("live-dvclive", python)):
+            seconds, p99 = _run_peer(interpreter, name, n_steps).split()
+            times[name].append((float(seconds), float(p99)))
+    n_points = n_steps * bench_logging.N_METRICS
+    rates = {name: statistics.median(n_points / seconds for seconds, _ in pairs) for name, pairs in times.items()}
+    p99s = {name: statistics.median(p99 for _, p99 in pairs) for name, pairs in times.items()}
+    work = f"Live, 5 metrics per step, beside dvclive, {n_steps:,} steps"
+    ours, theirs = "live-gittrack", "live-dvclive"
+    return [
+        Figure(work, rates[ours], rates[theirs], MIN_LIVE_RATIO * rates[theirs], unit="points/s"),
+        Figure(f"{work}, p99 of a step", p99s[ours], p99s[theirs], MAX_LIVE_RATIO * p99s[theirs]),
+    ]
+
+
 def _time_peer(python: Path, name: str, n_steps: int) -> float:
     """Return the seconds that another tracker takes, in a process, folder and home of its own."""
+    return float(_run_peer(python, name, n_steps))
+
+
+def _run_peer(python: Path, name: str, n_steps: int) -> str:
+    """Return what `peer_logging.py` prints, run in a repository of its own with one commit."""
     with tempfile.TemporaryDirectory() as folder:
+        commit = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "-q", "--allow-empty", "-m", "x"]
+        for arguments in (["init", "-q"], commit):
+            subprocess.run(["git", "-C", folder, *arguments], check=True)
         done = subprocess.run(
             [python, Path(__file__).with_name("peer_logging.py"), name, str(n_steps)],
             cwd=folder,
@@ -104,7 +138,7 @@ def _time_peer(python: Path, name: str, n_steps: int) -> float:
         )
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return float(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()[-1]
 
 
 def _show_figures(dvc: Path, n_experiments: int) -> list[Figure]:

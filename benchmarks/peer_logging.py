@@ -1,5 +1,8 @@
 """Log 5 metrics per step with another tracker, and print the seconds from the first call until all of it is kept.
 
+`live-dvclive` and `live-gittrack` log with a `Live`, from the first call until its files are written, and print the
+99th percentile of a step's seconds as well.
+
 Needs the tracker alone, so that it runs in a venv without gittrack; `bench_peers.py` calls it there, one process for
 each tracker, in an empty folder. None of them reaches a network: wandb is told to stay offline, trackio and mlflow get
 a local folder, and what they would send home is switched off by the environment that `bench_peers.py` gives.
@@ -15,7 +18,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +51,36 @@ def log_to_dvclive(steps: list[Values]) -> float:
             live.log_metric(name, value)
         live.next_step()
     return time.perf_counter() - start
+
+
+def log_to_live(steps: list[Values], live: Any) -> tuple[float, float]:
+    """Return the seconds that a `Live` takes until its files are written, and the 99th percentile of a step's."""
+    flush = getattr(live, "flush", lambda: None)  # DVCLive has none, for it writes at every call
+    durations = []
+    start = time.perf_counter()
+    for values in steps:
+        step_start = time.perf_counter()
+        for name, value in values.items():
+            live.log_metric(name, value)
+        live.next_step()
+        durations.append(time.perf_counter() - step_start)
+    flush()
+    seconds = time.perf_counter() - start
+    return seconds, sorted(durations)[int((len(durations) - 1) * 0.99)]
+
+
+def log_to_live_of_dvclive(steps: list[Values]) -> tuple[float, float]:
+    """Return what DVCLive's `Live` takes, with all files that it writes by default."""
+    from dvclive import Live
+
+    return log_to_live(steps, Live("live", save_dvc_exp=False))
+
+
+def log_to_live_of_gittrack(steps: list[Values]) -> tuple[float, float]:
+    """Return what gittrack's `Live` takes for the same files, and a run in git, which DVCLive leaves out here."""
+    from gittrack import Live
+
+    return log_to_live(steps, Live("live"))
 
 
 def log_to_mlflow(steps: list[Values], uri: str, *, is_synchronous: bool = True) -> float:
@@ -97,6 +130,10 @@ TRACKERS: dict[str, Callable[[list[Values]], float]] = {
     "trackio": log_to_trackio,
     "wandb-offline": log_to_wandb,
 }
+LIVES: dict[str, Callable[[list[Values]], tuple[float, float]]] = {
+    "live-dvclive": log_to_live_of_dvclive,
+    "live-gittrack": log_to_live_of_gittrack,
+}
 
 
 def main() -> None:
@@ -104,7 +141,10 @@ def main() -> None:
     name, n_steps = sys.argv[1], int(sys.argv[2])
     logging.disable(logging.WARNING)
     with contextlib.redirect_stdout(sys.stderr):
-        seconds = TRACKERS[name](make_values(n_steps))
+        if name in LIVES:
+            seconds: Any = " ".join(map(str, LIVES[name](make_values(n_steps))))
+        else:
+            seconds = TRACKERS[name](make_values(n_steps))
     print(seconds)
 
 

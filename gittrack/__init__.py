@@ -19,7 +19,9 @@ TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all o
 if TYPE_CHECKING:
     from gittrack.api import Run
     from gittrack.api_live import post_live_metrics
+    from gittrack.api_logger import Live
     from gittrack.errors import DivergedError, GittrackError, UsageError
+    from gittrack.integrations.autolog import autolog, autolog_off
     from gittrack.script import finish, init, log, run
 
 __version__ = "0.1.0"
@@ -27,9 +29,12 @@ __version__ = "0.1.0"
 __all__ = [
     "DivergedError",
     "GittrackError",
+    "Live",
     "Run",
     "UsageError",
     "__version__",
+    "autolog",
+    "autolog_off",
     "finish",
     "init",
     "log",
@@ -40,6 +45,7 @@ __all__ = [
 _HOMES = {
     "DivergedError": "gittrack.errors",
     "GittrackError": "gittrack.errors",
+    "Live": "gittrack.api_logger",
     "Run": "gittrack.api",
     "UsageError": "gittrack.errors",
     "finish": "gittrack.script",
@@ -47,6 +53,8 @@ _HOMES = {
     "log": "gittrack.script",
     "run": "gittrack.script",
     "post_live_metrics": "gittrack.api_live",
+    "autolog": "gittrack.integrations.autolog",
+    "autolog_off": "gittrack.integrations.autolog",
 }
 
 

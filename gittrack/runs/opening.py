@@ -75,6 +75,7 @@ class OpenedRun:
         self.first_step = first_step
         self.description: str | None = meta.description
         self.artifacts: ArtifactLog | None = None
+        self.written: list[Path] = []  # files that belong into the recorded tree
         self.record: Record | None = None
         self.commit: str | None = None
 
@@ -114,7 +115,7 @@ class OpenedRun:
         if self.starter is None:
             self.journal.flush()
         else:
-            self.record, self.commit = self.starter.wait(is_ending=True).finish(outcome)
+            self.record, self.commit = self.starter.wait(is_ending=True).finish(outcome, self.written)
 
     def _finish_artifacts(self) -> None:
         if self.artifacts is not None:

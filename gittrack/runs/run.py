@@ -18,7 +18,7 @@ from gittrack.values import InvalidValueError, flatten, to_number, to_plain, val
 from gittrack.warn import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -84,6 +84,7 @@ class Run(PlotLogging):
         self._journal: JournalWriter | None = None
         self._summary: Summary | None = None
         self._plots: PlotLog | None = None
+        self._before_end: Callable[[], object] | None = None
         self._context = context
         if not context.is_writer:
             self._name = name or "another-rank"
@@ -362,6 +363,7 @@ class Run(PlotLogging):
             raise UsageError(f"a run cannot end as {status!r}", hint="use completed, failed or killed")
         if self._status != "running":
             return
+        self._finish_written()
         self._status = status
         journal, self._journal = self._journal, None
         open_runs.discard(self)
@@ -394,6 +396,20 @@ class Run(PlotLogging):
         from gittrack.runs.notebook import render_run
 
         return render_run(self)
+
+    def _finish_written(self) -> None:
+        """Let `Live` bring its files up to date, however the run comes to its end."""
+        before_end, self._before_end = self._before_end, None
+        if before_end is not None and open_runs.is_own_process(self):
+            try:
+                before_end()
+            except Exception as error:  # noqa: BLE001  training is over, and no fault of ours may make it fail
+                warn("the files of experiment '%s' could not be finished: %s", self.name, error)
+
+    def _keep_written(self, paths: Sequence[Path]) -> None:
+        """Let files of the work tree go into the recorded tree at the end, as they are then; for `Live`."""
+        if self._opened is not None:
+            self._opened.written = list(paths)
 
     def _artifact_log(self) -> ArtifactLog | None:
         """Return what logs artifacts; None where nothing is recorded."""

@@ -21,7 +21,8 @@ from gittrack.warn import warn
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from gittrack.git.prune_watch import PruneWatch
     from gittrack.git.repository import Repository
@@ -84,17 +85,18 @@ class Starter:
         """Record the code as it is now, where it could not be recorded at the start; raises nothing."""
         self._guarded(self._record_late)
 
-    def finish(self, outcome: Outcome) -> tuple[Record, str]:
+    def finish(self, outcome: Outcome, written: Sequence[Path] = ()) -> tuple[Record, str]:
         """Record the run and its outcome in git, remove its folder, and return the record and its commit.
 
         Args:
             outcome: How the run ended.
+            written: Files that the run wrote and that belong into the recorded tree.
 
         Raises:
             GittrackError: It could not be recorded; the folder stays.
             OSError: The same.
         """
-        collect_outputs(self.repository, self.folder, self.journal)
+        collect_outputs(self.repository, self.folder, self.journal, written)
         self.journal.flush()
         recorded = self._finish(outcome)
         self._close_watch()

@@ -19,8 +19,9 @@ LAYERS = {
     ),
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
-    **dict.fromkeys(("runs", "models", "tables", "live", "sweeps", "workspace", "importers", "exporters"), 4),
-    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "script", "__main__", "api_live"), 5),
+    **dict.fromkeys(("runs", "models", "tables", "live", "live_files", "sweeps", "workspace"), 4),
+    **dict.fromkeys(("importers", "exporters"), 4),
+    **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "api_live", "api_logger", "script", "__main__"), 5),
 }
 TOP = 5
 OUTSIDE_WORLD = {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.exit", "print", "exit", "quit"}

@@ -1,0 +1,138 @@
+"""DVCLive's logger."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Union
+
+from gittrack.api_logger import Live as _Live
+from gittrack.compat.dvclive import env
+from gittrack.compat.dvclive.dvc import find_overlapping_stage, get_dvc_repo, get_exp_name, make_dvcyaml
+from gittrack.compat.dvclive.vscode import (
+    cleanup_dvclive_step_completed,
+    mark_dvclive_only_ended,
+    mark_dvclive_only_started,
+    mark_dvclive_step_completed,
+)
+from gittrack.errors import GittrackError
+from gittrack.live_files.errors import InvalidDataTypeError
+
+if TYPE_CHECKING:
+    from gittrack.runs.open_runs import EndStatus
+
+logger = logging.getLogger("dvclive")
+logger.setLevel(os.environ.get(env.DVCLIVE_LOGLEVEL, "WARNING").upper())
+if not logger.handlers:
+    _handler = logging.StreamHandler()
+    _handler.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+    logger.addHandler(_handler)
+
+ParamLike = Union[int, float, str, bool, list["ParamLike"], dict[str, "ParamLike"]]  # noqa: UP007  names itself
+NULL_SHA = "0" * 40
+
+
+class Live(_Live):
+    """`gittrack.Live` with DVCLive's logger, its signals to an editor, and its patience with artifacts."""
+
+    _log_warning = staticmethod(logger.warning)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._dvc_repo = get_dvc_repo()
+        self._inside_dvc_exp = bool(os.environ.get(env.DVC_ROOT) and os.environ.get(env.DVC_EXP_BASELINE_REV))
+        if self._recording.is_on:
+            mark_dvclive_only_started(self._exp_name or "")
+
+    __init__.__doc__ = _Live.__doc__
+
+    @property
+    def _exp_name(self) -> str | None:
+        return self.exp_name
+
+    @property
+    def _dir(self) -> str:
+        return self.dir
+
+    @property
+    def _save_dvc_exp(self) -> bool:
+        return self._recording.is_on
+
+    @property
+    def _baseline_rev(self) -> str:
+        return self._recording.baseline or os.environ.get(env.DVC_EXP_BASELINE_REV) or NULL_SHA
+
+    @property
+    def _experiment_rev(self) -> str | None:
+        return self._recording.commit
+
+    def log_artifact(self, path: Any, *args: Any, **kwargs: Any) -> None:
+        """Log a file or folder; where that fails, say so and go on.
+
+        Args:
+            path: The file or folder.
+            args: As for `gittrack.Live.log_artifact`.
+            kwargs: The same.
+
+        Raises:
+            InvalidDataTypeError: The path is no path.
+        """
+        if not isinstance(path, (str, PurePath)):
+            raise InvalidDataTypeError(path, type(path))
+        try:
+            super().log_artifact(path, *args, **kwargs)
+        except (OSError, GittrackError) as error:
+            logger.warning("Error in log_artifact: %s", error)
+
+    def log_sklearn_plot(self, kind: str, labels: Any, predictions: Any, *args: Any, **kwargs: Any) -> None:
+        """Log a plot of labels and predictions; see `gittrack.Live.log_sklearn_plot`."""
+        if kind == "confusion_matrix" and not len(labels):
+            logger.warning("There are no labels for a confusion matrix.")
+            return
+        super().log_sklearn_plot(kind, labels, predictions, *args, **kwargs)
+
+    def next_step(self) -> None:
+        """Say that the step is complete, and go to the next."""
+        step = self.step
+        super().next_step()
+        if self._inside_dvc_exp:
+            mark_dvclive_step_completed(step)
+
+    def _end(self, status: EndStatus, message: str | None) -> None:
+        super()._end(status, message)
+        mark_dvclive_only_ended()
+        cleanup_dvclive_step_completed()
+
+    def save_dvc_exp(self) -> None:
+        """Record the experiment."""
+        self.end()
+
+    def post_data_to_studio(self) -> None:
+        """Do nothing: a run that is told of a server posts by itself."""
+
+    def _get_live_data(self) -> dict[str, Any]:
+        """Return what is logged, as DVCLive sends it."""
+        from gittrack.compat.dvclive.utils import parse_metrics
+
+        plots, metrics = parse_metrics(self)
+        return {
+            "params": dict(self._params),
+            "plots": plots,
+            "plots_start_idx": dict.fromkeys(plots, 0),
+            "metrics": metrics,
+            "images": list(self._images),
+            "step": self.step,
+        }
+
+
+__all__ = [
+    "NULL_SHA",
+    "Live",
+    "ParamLike",
+    "find_overlapping_stage",
+    "get_dvc_repo",
+    "get_exp_name",
+    "logger",
+    "make_dvcyaml",
+]
