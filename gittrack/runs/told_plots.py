@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES_IN_GIT = 1 << 20  # what is larger goes to the cache
 MAX_BYTES_IN_GIT = 32 << 20  # of all plots of one run; what comes after goes to the cache
 MAX_LIST_BYTES = 12 << 20  # of what is said of them; a reader refuses a list above 16 MiB
+MAX_PACKED_BYTES = 1 << 30  # a larger one is of nobody's making but an attacker's, and stays as it is
 _PEEKED = 16
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -102,7 +103,7 @@ class _Collector:
             if not stat.S_ISREG(info.st_mode):
                 self.problems.append(f"the plot '{entry.name}' is lost: its file is not a regular one")
                 return
-            if is_packed(file.peek(_PEEKED)):
+            if is_packed(file.peek(_PEEKED)) and info.st_size <= MAX_PACKED_BYTES:
                 self._take_packed(file.read(), entry)
             elif self._is_for_cache(info.st_size):
                 digest = self._cache().add_open_file(source, entry.file).digest
