@@ -183,6 +183,22 @@ def vector_figure(columns: Mapping[str, Sequence[Any]], labels: Labels) -> Figur
     return {"data": [trace], "layout": layout(labels)}
 
 
+def drawn_places(length: int) -> Sequence[int]:
+    """Return which points of a line are drawn: as many as can be told apart, evenly, both ends among them.
+
+    Args:
+        length: How many points there are.
+
+    Example:
+        >>> len(drawn_places(5)), len(drawn_places(10**6)), drawn_places(10**6)[-1]
+        (5, 2000, 999999)
+    """
+    if length <= MAX_DRAWN_POINTS:
+        return range(length)
+    last = MAX_DRAWN_POINTS - 1
+    return [index * (length - 1) // last for index in range(MAX_DRAWN_POINTS)]
+
+
 def layout(labels: Labels) -> dict[str, Any]:
     """Return the layout of a figure in the plane."""
     title = {"title": {"text": labels.title}} if labels.title else {}
@@ -226,11 +242,7 @@ def _confusion_of_points(
 
 def _drawn(**axes: Sequence[Any]) -> dict[str, list[Any]]:
     """Return axes of a line with as many points as can be told apart, both ends among them."""
-    length = len(next(iter(axes.values())))
-    if length <= MAX_DRAWN_POINTS:
-        return _plain(**axes)
-    last = MAX_DRAWN_POINTS - 1
-    places = [index * (length - 1) // last for index in range(MAX_DRAWN_POINTS)]
+    places = drawn_places(len(next(iter(axes.values()))))
     return {axis: _finite([values[place] for place in places]) for axis, values in axes.items()}
 
 

@@ -212,12 +212,8 @@ def to_rows(matrix: Any) -> list[Any]:
 
 
 def _drawn(*axes: Floats) -> list[list[float]]:
-    """Return the points of a curve that are drawn: as many as can be told apart, both ends among them."""
-    length = len(axes[0])
-    last = figures.MAX_DRAWN_POINTS - 1
-    if length <= last + 1:
-        return [axis.tolist() for axis in axes]
-    places = [index * (length - 1) // last for index in range(last + 1)]
+    """Return the points of a curve that are drawn."""
+    places = list(figures.drawn_places(len(axes[0])))
     return [axis[places].tolist() for axis in axes]
 
 

@@ -12,7 +12,6 @@ from gittrack.experiments.plot_files import latest_plots, parse_plot_entry, rend
 from gittrack.runs.folder import PLOTS
 from gittrack.runs.plot_document import is_packed, unpack_plot
 from gittrack.values import dump_json
-from gittrack.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +25,11 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES_IN_GIT = 1 << 20  # what is larger goes to the cache
 MAX_BYTES_IN_GIT = 32 << 20  # of all plots of one run; what comes after goes to the cache
 MAX_LIST_BYTES = 12 << 20  # of what is said of them; a reader refuses a list above 16 MiB
+MAX_PACKED_BYTES = 1 << 30  # a larger one is of nobody's making but an attacker's, and stays as it is
 _PEEKED = 16
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has each of them
+    _OPEN |= getattr(os, _flag, 0)
 
 
 def read_plot_events(events: Iterable[Any]) -> tuple[PlotEntry, ...]:
@@ -102,7 +104,7 @@ class _Collector:
             if not stat.S_ISREG(info.st_mode):
                 self.problems.append(f"the plot '{entry.name}' is lost: its file is not a regular one")
                 return
-            if is_packed(file.peek(_PEEKED)):
+            if is_packed(file.peek(_PEEKED)) and info.st_size <= MAX_PACKED_BYTES:
                 self._take_packed(file.read(), entry)
             elif self._is_for_cache(info.st_size):
                 digest = self._cache().add_open_file(source, entry.file).digest
@@ -132,6 +134,7 @@ class _Collector:
     def _cache(self) -> Intake:
         if self._intake is None:
             from gittrack.artifacts.intake import Intake
+            from gittrack.workspace.workspace import Workspace
 
             workspace = self._stack.enter_context(Workspace.open(self._repository))
             # With a cache elsewhere this folder is what tells a push that there may be something to send.
