@@ -22,6 +22,7 @@ from pathlib import Path
 
 import bench_artifacts
 import bench_git_storage
+import bench_live
 import bench_logging
 import bench_peers
 import bench_run
@@ -74,6 +75,7 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
     return [
         *bench_start.measure(5 if is_quick else 40, dvc),
         *logging_figures(2_000 if is_quick else 20_000),
+        *(bench_live.measure(1, 2_000, 200) if is_quick else bench_live.measure()),
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
