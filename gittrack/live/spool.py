@@ -38,6 +38,7 @@ LIVE = "live"
 KEPT_FOR_S = 30 * 86_400.0  # what no receiver took in a month is of no use to a live view
 
 _LOCK, _RUN, _END, _POSITION, _PLOTS = "lock", "run.json", "end.json", "position.json", "plots"
+_DONE = ".done-"  # a folder that is being removed
 _MEDIA, _PLOTS_OF_RUN = "media", "plots"  # the latter in the run's own folder
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -226,7 +227,7 @@ class Spool:
         """Remove the folder."""
         from shutil import rmtree
 
-        gone = self.path.with_name(f".done-{self.path.name}")
+        gone = self.path.with_name(f"{_DONE}{self.path.name}")
         with contextlib.suppress(OSError):
             self.path.replace(gone)
         rmtree(gone, ignore_errors=True)
@@ -282,6 +283,18 @@ def list_spools(repository: Repository) -> list[Spool]:
     except OSError:
         return []
     return [spool_of(repository, entry.name) for entry in found]
+
+
+def sweep_removed(repository: Repository) -> None:
+    """Remove what processes that were killed left of spools that they were removing.
+
+    Args:
+        repository: The repository.
+    """
+    from shutil import rmtree
+
+    for path in (repository.state_dir / LIVE).glob(f"{_DONE}*"):
+        rmtree(path, ignore_errors=True)
 
 
 def _modified(entry: os.DirEntry[str]) -> float:
