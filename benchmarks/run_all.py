@@ -23,6 +23,7 @@ from pathlib import Path
 import bench_artifacts
 import bench_curves
 import bench_git_storage
+import bench_live
 import bench_logging
 import bench_peers
 import bench_run
@@ -79,6 +80,7 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
         *bench_start.measure(5 if is_quick else 40, dvc),
         *logging_figures(2_000 if is_quick else 20_000),
         *bench_curves.measure(100_000 if is_quick else bench_curves.N_SAMPLES, 3 if is_quick else bench_curves.REPEATS),
+        *(bench_live.measure(1, 2_000, 200) if is_quick else bench_live.measure()),
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),

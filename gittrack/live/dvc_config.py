@@ -8,6 +8,7 @@ it, so of such a file neither address nor token is used: else a clone could make
 from __future__ import annotations
 
 import configparser
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 SECTION = "studio"
 
 _FOLDER = ".dvc"
-_FILES = ("config", "config.local")  # later ones win
+_NAME = "config"
+_FILES = (_NAME, f"{_NAME}.local")  # later ones win
 _MAX_BYTES = 1 << 20
 _FROM_ANYBODY = frozenset({"offline", "repo_url"})
 
@@ -39,7 +41,7 @@ def read_studio_config(repository: Repository | None, directory: Path, environ: 
     if repository is not None and repository.work_tree is not None:
         for path in _project_files(repository.work_tree, directory):
             section = _read_section(read_file(repository.work_tree, path, _MAX_BYTES) or b"")
-            if section and _is_tracked(repository, path):
+            if section.keys() - _FROM_ANYBODY and _is_tracked(repository, repository.work_tree, path):
                 section = {key: value for key, value in section.items() if key in _FROM_ANYBODY}
             settings |= section
     return settings
@@ -56,8 +58,14 @@ def _project_files(root: Path, directory: Path) -> Iterator[str]:
             return
 
 
-def _is_tracked(repository: Repository, path: str) -> bool:
-    return bool(repository.git.run("ls-files", "-z", "--", path, cwd=repository.work_tree).stdout)
+def _is_tracked(repository: Repository, root: Path, path: str) -> bool:
+    """Return whether git tracks a file, under whatever name: where case does not count, `.DVC/config` is the same."""
+    for name in repository.git.run("ls-files", "-z", cwd=root).stdout.decode("utf-8", "surrogateescape").split("\0"):
+        if _NAME in name.rpartition("/")[2].casefold():
+            with contextlib.suppress(OSError):
+                if name == path or (root / name).samefile(root / path):
+                    return True
+    return False
 
 
 def _read_user_file(environ: Mapping[str, str]) -> bytes:

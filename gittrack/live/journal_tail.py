@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 METRICS_FILE = ".gittrack/metrics.json"
 PARAMS_FILE = ".gittrack/params.json"
 PLOTS_FOLDER = ".gittrack/plots/metrics"
+PARAM_KINDS = frozenset({"declared", "params"})
+PLOT_KIND = "plot"
 
 _CHUNK_BYTES = 128 << 10
 _ROWS_AT_ONCE = 32  # between two of which the training may have the interpreter
 _OWN_COLUMNS = frozenset({"step", "timestamp"})
-_PARAM_KINDS = frozenset({"declared", "params"})
 
 
 class News(NamedTuple):
@@ -145,53 +146,63 @@ class JournalTail:
             self.latest[name] = (highest, values[last])
 
 
-class ParamsTail:
-    """Reads the params of a run from the events beside a journal.
+class TailedEvent(NamedTuple):
+    """An event that was read.
+
+    Attributes:
+        kind: What it is.
+        content: What it says; None when that is damaged.
+        end: Where it ends: bytes from the beginning of the file.
+    """
+
+    kind: str
+    content: Any
+    end: int
+
+
+class EventsTail:
+    """Reads those events beside a journal that are posted.
 
     Args:
         path: The journal.
-
-    Attributes:
-        position: How many bytes of the events were read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = events_path(path)
-        self.position = 0
+        self._position = 0
 
-    def read(self, params: dict[str, dict[str, Any]]) -> bool:
-        """Add the params that are new, and return whether there are any.
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self._path.name
 
-        Args:
-            params: What is known by the kind of the event: ``declared`` (of files) and ``params`` (logged).
+    def read(self) -> list[TailedEvent]:
+        """Return the events that are new: `PARAM_KINDS` and `PLOT_KIND`.
 
         Raises:
             OSError: The file cannot be read.
         """
-        is_changed = False
+        events: list[TailedEvent] = []
         if not self._path.exists():
-            return False
+            return events
         with self._path.open("rb") as file:
-            file.seek(self.position)
+            file.seek(self._position)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                self.position += len(line)
-                kind, _, rest = line.partition(b"\t")
-                if kind.decode("ascii", "replace") in _PARAM_KINDS:
-                    is_changed |= _add_params(params.setdefault(kind.decode(), {}), rest.partition(b"\t")[2])
-        return is_changed
+                self._position += len(line)
+                word, _, rest = line.partition(b"\t")
+                kind = word.decode("ascii", "replace")
+                if kind in PARAM_KINDS or kind == PLOT_KIND:
+                    events.append(TailedEvent(kind, _load(rest.partition(b"\t")[2]), self._position))
+        return events
 
 
-def _add_params(params: dict[str, Any], content: bytes) -> bool:
+def _load(content: bytes) -> Any:
     try:
-        new = load_json(content)
+        return load_json(content)
     except GittrackError:
-        return False
-    if not isinstance(new, dict):
-        return False
-    params.update(new)
-    return bool(new)
+        return None
 
 
 def _add_points(plots: dict[str, dict[str, Any]], name: str, points: tuple[Sequence[Any], ...]) -> None:

@@ -10,7 +10,7 @@ from gittrack.experiments.names import ExperimentRef
 from gittrack.experiments.store import read_tip
 from gittrack.live.answer import NotTakenError
 from gittrack.live.sender import Sender, send_until
-from gittrack.live.spool import End, list_spools
+from gittrack.live.spool import End, list_spools, sweep_removed
 from gittrack.live.wire import without_userinfo
 from gittrack.runs.folder import RUNS
 
@@ -60,6 +60,7 @@ class Leftovers:
             NotTakenError: The receiver is not there.
         """
         if self._waiting is None:
+            sweep_removed(self._repository)
             self._waiting = list_spools(self._repository)
         if not self._waiting:
             return

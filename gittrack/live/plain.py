@@ -41,7 +41,7 @@ def make_plain(event: Event) -> Event:
             if isinstance(value, dict) and value:
                 plain[key] = _finite(to_plain(value, name=key), [key], places)
         if isinstance(event.plots, dict) and event.plots:
-            plain["plots"] = {name: _plain_plot(name, plot) for name, plot in event.plots.items()}
+            plain["plots"] = {name: plain_plot(name, plot) for name, plot in event.plots.items()}
     except GittrackError as error:
         raise UnsendableEventError(error.message, hint=error.hint) from error
     if places:
@@ -61,7 +61,16 @@ def to_json_number(value: Any) -> Any:
     return value if value.bit_length() <= _MAX_INTEGER_BITS else format_number(value)
 
 
-def _plain_plot(name: str, plot: Any) -> Any:
+def plain_plot(name: str, plot: Any) -> Any:
+    """Return one plot of plain values; images as base64.
+
+    Args:
+        name: What to call it in an error.
+        plot: The plot; what is no mapping is returned as it is.
+
+    Raises:
+        InvalidValueError: A value has no plain form.
+    """
     if not isinstance(plot, dict):
         return plot
     plain = dict(plot)

@@ -87,9 +87,8 @@ class LivePosting:
         """Take all that the run has logged, before its folder goes."""
         if self._pid != os.getpid():
             return
-        spool = self.spool
-        if spool is not None:
-            self._guarded(lambda: spool.link_journals(self._opened.folder.path))
+        self._preparing.join(_READY_WAIT_S)
+        self._take_news()
 
     def finish(self, status: str, message: str | None, commit: str | None) -> bool:
         """Post the run's end, and wait for that a little; what is left is posted by the next run or command.
@@ -121,6 +120,12 @@ class LivePosting:
             )
             return False
         return True
+
+    def _take_news(self) -> None:
+        """Bring journals and files of plots that are new into the spool."""
+        spool = self._spool
+        if spool is not None:
+            self._guarded(lambda: spool.link_journals(self._opened.folder.path))
 
     def _keep_end(self) -> None:
         if self._spool is not None and self._end is not None:
@@ -193,7 +198,7 @@ class LivePosting:
             return
         channel = open_channel(self._target)
         try:
-            sender = Sender(self._spool, run, channel)
+            sender = Sender(self._spool, run, channel, self._take_news)
             leftovers = Leftovers(self._repository, self._target, channel)
             self._loop(sender, leftovers, deadline)
         finally:
@@ -208,7 +213,6 @@ class LivePosting:
             end, started = self._end, time.thread_time()
             pause = INTERVAL_S
             try:
-                self._guarded(lambda: sender.spool.link_journals(self._opened.folder.path))
                 has_more = sender.send_some()
                 if not has_more and end is not None:
                     sender.send_end(end)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gittrack.live.answer import NotTakenError
 from gittrack.live.event import MAX_PLOTS, Event, UnsendableEventError, build_body, split_body
-from gittrack.live.journal_tail import METRICS_FILE, PARAMS_FILE, JournalTail, ParamsTail
+from gittrack.live.journal_tail import METRICS_FILE, PARAM_KINDS, PARAMS_FILE, EventsTail, JournalTail
+from gittrack.live.pictures import PICTURES_FOLDER, read_picture
 from gittrack.live.plain import make_plain
 from gittrack.live.post import describe_machine
 from gittrack.values import parse_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gittrack.live.channel import Channel
-    from gittrack.live.journal_tail import News
+    from gittrack.live.journal_tail import News, TailedEvent
     from gittrack.live.spool import End, Spool, SpooledRun
 
 CLIENT = "gittrack"
@@ -58,15 +60,20 @@ class Sender:
         spool: The spool.
         run: Who the run is.
         channel: What takes its events.
+        refresh: Brings into the spool what is new of a run that goes on.
     """
 
-    def __init__(self, spool: Spool, run: SpooledRun, channel: Channel) -> None:
+    def __init__(
+        self, spool: Spool, run: SpooledRun, channel: Channel, refresh: Callable[[], None] | None = None
+    ) -> None:
         self.spool = spool
         self._run = run
         self._channel = channel
+        self._refresh = refresh
         self._position = spool.read_position()
         self._tails: dict[str, JournalTail] = {}
-        self._params_tails: dict[str, ParamsTail] = {}
+        self._events_tails: dict[str, EventsTail] = {}
+        self._pictures: deque[tuple[str, TailedEvent]] = deque()
         self._params: dict[str, dict[str, Any]] = {}
         self._has_new_params = False
         self._next_journal = 0
@@ -78,11 +85,13 @@ class Sender:
             NotTakenError: The receiver did not take it; it is sent again by the next call.
             OSError: The disk refuses.
         """
-        self._read_params()
+        self._read_events()
+        if self._refresh is not None:
+            self._refresh()  # after the events: the files that they name are there by now
         if not self._position.is_started:
             self._send_start()
             return True
-        return self._send_series() or self._send_plots() or self._send_params()
+        return self._send_series() or self._send_picture() or self._send_plots() or self._send_params()
 
     def send_end(self, end: End) -> None:
         """Tell how the run ended, when all else was sent, and remove the spool.
@@ -142,6 +151,21 @@ class Sender:
         tail.accept(news)
         self._move(step=step, files={**self._position.files, tail.name: news.end})
 
+    def _send_picture(self) -> bool:
+        """Send the next plot or image that the journal names; what cannot be shown live is passed over."""
+        if not self._pictures:
+            return False
+        name, event = self._pictures[0]
+        plot = read_picture(event.content, self.spool.media)
+        if plot is not None:
+            step = event.content.get("step")
+            step = step if type(step) is int else self._position.step
+            head = build_body(self._event("data", step=step), self._run.repo_url)
+            self._deliver({**head, "plots": {f"{PICTURES_FOLDER}/{event.content['file']}": plot}})
+        self._pictures.popleft()
+        self._move(files={**self._position.files, name: event.end})
+        return True
+
     def _send_plots(self) -> bool:
         """Send the next plot or image that is not in the journal."""
         for step, plots in self.spool.read_plots(self._position.n_plots):
@@ -170,10 +194,17 @@ class Sender:
                 self._tails[path.name] = JournalTail(path, self._position.files.get(path.name, 0))
         return list(self._tails.values())
 
-    def _read_params(self) -> None:
+    def _read_events(self) -> None:
         for path in self.spool.journals():
-            tail = self._params_tails.setdefault(path.name, ParamsTail(path))
-            self._has_new_params |= tail.read(self._params)
+            tail = self._events_tails.setdefault(path.name, EventsTail(path))
+            for event in tail.read():
+                if not isinstance(event.content, dict):
+                    continue
+                if event.kind in PARAM_KINDS:
+                    self._params.setdefault(event.kind, {}).update(event.content)
+                    self._has_new_params |= bool(event.content)
+                elif event.end > self._position.files.get(tail.name, 0):
+                    self._pictures.append((tail.name, event))
 
     def _params_body(self) -> dict[str, Any]:
         """Return all params; those that were logged come before those of files."""

@@ -7,6 +7,7 @@
   *.journal, *.events  hard links to the run's own journals: what is logged is spooled at no cost, and stays here when
                        the folder of the run is gone
   plots/<number>.json  plots and images that are not in the journal, one event each
+  media/               hard links to the files of plots and images that are
   end.json             how the run ended
   position.json        how far the receiver has it all
 ```
@@ -37,6 +38,8 @@ LIVE = "live"
 KEPT_FOR_S = 30 * 86_400.0  # what no receiver took in a month is of no use to a live view
 
 _LOCK, _RUN, _END, _POSITION, _PLOTS = "lock", "run.json", "end.json", "position.json", "plots"
+_DONE = ".done-"  # a folder that is being removed
+_MEDIA, _PLOTS_OF_RUN = "media", "plots"  # the latter in the run's own folder
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -79,7 +82,7 @@ class Position(NamedTuple):
 
     Attributes:
         is_started: Whether it knows of the start.
-        files: How many bytes of each journal it has, by the file's name.
+        files: How many bytes of each journal it has, by the file's name; of events, up to the last plot.
         n_plots: How many of the events in ``plots/`` it has.
         step: The highest step it has.
         problem: Why it took no more, the last time; None when it did.
@@ -118,8 +121,13 @@ class Spool:
         self.path.mkdir(parents=True, exist_ok=True)
         self._write(_RUN, run._asdict())
 
+    @property
+    def media(self) -> Path:
+        """The folder of files that the journals name."""
+        return self.path / _MEDIA
+
     def link_journals(self, folder: Path) -> None:
-        """Take the journals that are new in the run's folder.
+        """Take the journals, and the files of plots, that are new in the run's folder.
 
         Args:
             folder: The run's folder; one that is gone has nothing new.
@@ -131,6 +139,10 @@ class Spool:
             for path in (events_path(journal), journal):
                 with contextlib.suppress(FileExistsError, FileNotFoundError):
                     os.link(path, self.path / path.name)
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder / _PLOTS_OF_RUN) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                    self._link_media(entry)
 
     def add_plots(self, step: int, plots: dict[str, Any]) -> None:
         """Keep plots until they are posted.
@@ -215,10 +227,21 @@ class Spool:
         """Remove the folder."""
         from shutil import rmtree
 
-        gone = self.path.with_name(f".done-{self.path.name}")
+        gone = self.path.with_name(f"{_DONE}{self.path.name}")
         with contextlib.suppress(OSError):
             self.path.replace(gone)
         rmtree(gone, ignore_errors=True)
+
+    def _link_media(self, entry: os.DirEntry[str]) -> None:
+        """Take a file; one of that name that is there already is an earlier version."""
+        target = self.media / entry.name
+        self.media.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if target.stat().st_ino == entry.inode():
+                return
+            target.unlink()
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            os.link(entry.path, target)
 
     def _write(self, name: str, fields: dict[str, Any]) -> None:
         path = self.path / name
@@ -260,6 +283,18 @@ def list_spools(repository: Repository) -> list[Spool]:
     except OSError:
         return []
     return [spool_of(repository, entry.name) for entry in found]
+
+
+def sweep_removed(repository: Repository) -> None:
+    """Remove what processes that were killed left of spools that they were removing.
+
+    Args:
+        repository: The repository.
+    """
+    from shutil import rmtree
+
+    for path in (repository.state_dir / LIVE).glob(f"{_DONE}*"):
+        rmtree(path, ignore_errors=True)
 
 
 def _modified(entry: os.DirEntry[str]) -> float:

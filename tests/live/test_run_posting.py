@@ -391,11 +391,13 @@ def test_a_spool_that_is_too_old_goes(receiver: LiveServer, repository: Reposito
     kill_when_spooled(train(3, 60), repository)
     git("config", "gittrack.live.url", receiver.url)
     (spool,) = list_spools(repository)
+    (spool.path.with_name(f".done-{spool.run_id}") / "sub").mkdir(parents=True)
     month_ago = time.time() - 40 * 86_400
     for path in spool.path.iterdir():
         os.utime(path, (month_ago, month_ago))
     with gittrack.Run(name="next", quiet=True):
         wait_until(lambda: not spool.path.exists())
+    assert list(spool.path.parent.iterdir()) == []
     assert {body["name"] for body in receiver.bodies} == {"next"}
 
 

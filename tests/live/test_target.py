@@ -143,6 +143,16 @@ def test_a_tracked_file_names_no_receiver(name: str, find: Any, git: Callable[..
     assert find({"DVC_STUDIO_TOKEN": "mine", "DVC_STUDIO_URL": "http://mine"}).url == "http://mine"
 
 
+def test_a_tracked_file_of_another_name(find: Any, git: Callable[..., str], repo_dir: Path) -> None:
+    """Where case does not count, one file has many names; a hard link stands for such a disk."""
+    write_dvc(repo_dir, "config", url="http://evil", token="stranger", repo_url="r")
+    (repo_dir / ".DVC").mkdir()
+    (repo_dir / ".DVC/Config").hardlink_to(repo_dir / ".dvc/config")
+    git("add", "--force", ".DVC")
+    with pytest.raises(NoURLError):
+        find({"DVC_STUDIO_TOKEN": "mine"})
+
+
 def test_gittrack_yaml_names_no_receiver(find: Any, repo_dir: Path) -> None:
     """What is committed says nothing about where tokens go."""
     (repo_dir / "gittrack.yaml").write_text("live: {url: http://evil}\n", encoding="utf-8")
