@@ -23,6 +23,7 @@ from pathlib import Path
 import bench_artifacts
 import bench_curves
 import bench_git_storage
+import bench_import
 import bench_live
 import bench_logging
 import bench_peers
@@ -84,6 +85,7 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
         *bench_run.measure(sizes, repeats, dvc),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
+        *bench_import.measure(500 if is_quick else bench_import.N_RUNS),
         *storage_figures(64 << 20 if is_quick else bench_storage.SIZE, 1 if is_quick else bench_storage.REPEATS),
         *artifact_figures(is_quick=is_quick, with_peers=peers is not None),
         *peer_figures(peers, is_quick=is_quick),

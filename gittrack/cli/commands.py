@@ -34,7 +34,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "cat": ("gittrack.cli.cat", "Write the content of an artifact to standard output"),
         "diff": ("gittrack.cli.diff", "Show which artifacts and files differ between revisions"),
         "mv": ("gittrack.cli.mv", "Move an artifact with its pointer and its ignore line"),
-        "rm": ("gittrack.cli.rm", "Remove artifacts and their pointers, or only untrack them"),
+        "rm": ("gittrack.cli.rm", "Remove artifacts with their pointers, or untrack them"),
         "verify": ("gittrack.cli.verify", "Check the content in the cache, and repair it"),
         "import-dvc": ("gittrack.cli.import_dvc", "Track what DVC tracks, without DVC"),
         "lineage": ("gittrack.cli.lineage", "Show which experiments made an artifact and which used it"),
