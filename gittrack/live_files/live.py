@@ -473,6 +473,7 @@ class Live:
             return
         if self._is_writer and self._dvcyaml:
             self._guarded(self.make_dvcyaml)
+        self.sync()
         self.flush()
         self._guarded(self._tell_own_values)
         self._recording.tell(self._written())

@@ -191,3 +191,6 @@ def test_the_system_is_monitored() -> None:
         while "system" not in live.summary:
             time.sleep(0.05)
     assert set(live.summary["system"]) >= {"cpu", "ram", "disk"}
+    text = Path("dvclive/plots/metrics/system/cpu/usage (%).tsv").read_text()
+    assert text.startswith("timestamp\tstep\tusage (%)\n")
+    assert not Path("dvclive/plots/metrics/system/cpu/count.tsv").exists()

@@ -412,19 +412,6 @@ def test_variables_of_dvclive_count(repo_dir: Path, monkeypatch: pytest.MonkeyPa
     assert not (repo_dir / "aside").exists()
 
 
-def test_the_system_is_monitored() -> None:
-    """CPU, memory and disk become metrics with times; what never changes is no plot."""
-    pytest.importorskip("psutil")
-    with gittrack.Live(save_dvc_exp=False) as live:
-        live.monitor_system(interval=0.01, num_samples=2)
-        deadline = time.monotonic() + 10
-        while "system" not in live.summary and time.monotonic() < deadline:
-            time.sleep(0.02)
-    assert set(live.summary["system"]) >= {"cpu", "ram", "disk"}
-    assert Path("dvclive/plots/metrics/system/cpu/usage (%).tsv").read_text().startswith("timestamp\tstep\tusage (%)\n")
-    assert not Path("dvclive/plots/metrics/system/cpu/count.tsv").exists()
-
-
 def test_nothing_of_all_this_warns(repo_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An ordinary script is quiet."""
     with caplog.at_level(logging.WARNING):

@@ -62,7 +62,7 @@ class DVCLiveLogger(Logger):
     def experiment(self) -> Any:
         """The logger behind it."""
         if self._experiment is None:
-            from gittrack.compat.dvclive.live import Live
+            from gittrack.compat.dvclive import Live
 
             self._experiment = Live(**self._kwargs)
         return self._experiment

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Union
 
 from gittrack.api_logger import Live as _Live
 from gittrack.compat.dvclive import env
+from gittrack.compat.dvclive.dvc import _find_dvc_root as find_dvc_root
 from gittrack.compat.dvclive.dvc import find_overlapping_stage, get_dvc_repo, get_exp_name, make_dvcyaml
 from gittrack.compat.dvclive.vscode import (
     cleanup_dvclive_step_completed,
@@ -31,6 +33,7 @@ if not logger.handlers:
 
 ParamLike = Union[int, float, str, bool, list["ParamLike"], dict[str, "ParamLike"]]  # noqa: UP007  names itself
 NULL_SHA = "0" * 40
+_SIGNAL_INTERVAL_S = 1.0
 
 
 class Live(_Live):
@@ -42,6 +45,8 @@ class Live(_Live):
         super().__init__(*args, **kwargs)
         self._dvc_repo = get_dvc_repo()
         self._inside_dvc_exp = bool(os.environ.get(env.DVC_ROOT) and os.environ.get(env.DVC_EXP_BASELINE_REV))
+        self._has_dvc = bool(os.environ.get(env.DVC_ROOT)) or find_dvc_root() is not None
+        self._next_signal = 0.0
         if self._recording.is_on:
             mark_dvclive_only_started(self._exp_name or "")
 
@@ -96,7 +101,8 @@ class Live(_Live):
         """Say that the step is complete, and go to the next."""
         step = self.step
         super().next_step()
-        if self._inside_dvc_exp:
+        if self._has_dvc and time.monotonic() >= self._next_signal:  # an editor looks no more often
+            self._next_signal = time.monotonic() + _SIGNAL_INTERVAL_S
             mark_dvclive_step_completed(step)
 
     def _end(self, status: EndStatus, message: str | None) -> None:
