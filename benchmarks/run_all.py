@@ -24,8 +24,10 @@ import bench_artifacts
 import bench_curves
 import bench_git_storage
 import bench_import
+import bench_list_runs
 import bench_live
 import bench_logging
+import bench_monitor
 import bench_peers
 import bench_run
 import bench_share
@@ -83,6 +85,8 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
         *bench_curves.measure(100_000 if is_quick else bench_curves.N_SAMPLES, 3 if is_quick else bench_curves.REPEATS),
         *(bench_live.measure(1, 2_000, 200) if is_quick else bench_live.measure()),
         *bench_run.measure(sizes, repeats, dvc),
+        *bench_monitor.measure(5 if is_quick else bench_monitor.SECONDS),
+        *list_figures(1_000 if is_quick else 10_000),
         *show_figures(100 if is_quick else 1_000, 3 if is_quick else 7),
         *share_figures(100 if is_quick else 1_000, 1 if is_quick else 5),
         *bench_import.measure(500 if is_quick else bench_import.N_RUNS),
@@ -111,6 +115,13 @@ def logging_figures(n_steps: int) -> list[Figure]:
         work = f"log 5 metrics per step, {n_steps:,} steps, {durability}"
         figures.append(Figure(work, n_points / seconds, n_points / loop_s, limit, unit="points/s"))
     return figures
+
+
+def list_figures(n_experiments: int) -> list[Figure]:
+    """Return the seconds of `gittrack.list_runs`, of a page and of all."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench_show.build(Path(folder), n_experiments, is_packed=True)
+        return bench_list_runs.measure(Path(folder), n_experiments)
 
 
 def show_figures(n_experiments: int, repeats: int) -> list[Figure]:

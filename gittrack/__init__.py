@@ -17,10 +17,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all of this module
 if TYPE_CHECKING:
-    from gittrack.api import Run
+    from gittrack.api import Run, list_runs, load_run
     from gittrack.api_live import post_live_metrics
     from gittrack.api_logger import Live
     from gittrack.errors import DivergedError, GittrackError, UsageError
+    from gittrack.experiments.run_list import SortByType, SortOrderType
     from gittrack.integrations.autolog import autolog, autolog_off
     from gittrack.script import finish, init, log, run
 
@@ -31,12 +32,16 @@ __all__ = [
     "GittrackError",
     "Live",
     "Run",
+    "SortByType",
+    "SortOrderType",
     "UsageError",
     "__version__",
     "autolog",
     "autolog_off",
     "finish",
     "init",
+    "list_runs",
+    "load_run",
     "log",
     "post_live_metrics",
     "run",
@@ -47,9 +52,13 @@ _HOMES = {
     "GittrackError": "gittrack.errors",
     "Live": "gittrack.api_logger",
     "Run": "gittrack.api",
+    "SortByType": "gittrack.experiments.run_list",
+    "SortOrderType": "gittrack.experiments.run_list",
     "UsageError": "gittrack.errors",
     "finish": "gittrack.script",
     "init": "gittrack.script",
+    "list_runs": "gittrack.api",
+    "load_run": "gittrack.api",
     "log": "gittrack.script",
     "run": "gittrack.script",
     "post_live_metrics": "gittrack.api_live",

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import os
 import sys
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gittrack.live.posting import start_posting
 from gittrack.runs import open_runs
-from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE, RunContext
+from gittrack.runs.context import BASELINE_VARIABLE, CONFIG_VARIABLE, NAME_VARIABLE, RUN_VARIABLE, RunContext
 from gittrack.runs.opening import is_run_id
 from gittrack.runs.run import Run as _Run
 from gittrack.values import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from gittrack.experiments.format import Record
+    from gittrack.experiments.run_list import RunList, SortByType, SortOrderType
+    from gittrack.runs.loading import Target
 
 _N_LEFT_OUT_SHOWN = 3
-_VARIABLES = (RUN_VARIABLE, NAME_VARIABLE, BASELINE_VARIABLE)
+_VARIABLES = (RUN_VARIABLE, NAME_VARIABLE, BASELINE_VARIABLE, CONFIG_VARIABLE)
 
 
 class Run(_Run):
@@ -45,8 +49,13 @@ class Run(_Run):
         description: One text that says what the experiment is about.
         tags: Keys and values to find it by.
         params: Params to log at once, as by `log_params`.
-        resume: True to continue the experiment called ``name``, or the name of the one to continue.
+        resume: True to continue the experiment called ``name``, or the name of the one to continue, as
+            ``name@baseline`` when several have it.
         durability: ``"buffered"`` writes what was logged at least once a second, ``"step"`` at every call.
+        monitor_system: Whether to log what the machine does, as metrics ``system/…``: processors, memory, disk and
+            NVIDIA GPUs every five seconds. Needs the extra `system`.
+        capture_console: Whether to keep what is printed with the experiment, as ``.gittrack/log.txt``: the first and
+            last 4 MiB, secrets masked.
         quiet: Whether to end without the line on standard error that says what was recorded.
         nested: Whether it is a run of its own within the one that is open, in this process or in the one that started
             it; that one's id is then in the experiment. Where none is open, it is a run like any other.
@@ -54,10 +63,10 @@ class Run(_Run):
 
     Raises:
         UsageError: An argument has a wrong type or form.
-        GittrackError: There is no experiment to resume, or it is still running.
+        GittrackError: There is no experiment to resume, or it is still running, or an extra is missing.
     """
 
-    def __init__(  # noqa: PLR0913  each is a word about the run
+    def __init__(  # noqa: PLR0913  what a run is, in one call
         self,
         name: str | None = None,
         group: str | None = None,
@@ -67,11 +76,17 @@ class Run(_Run):
         params: object = None,
         resume: bool | str = False,
         durability: Literal["buffered", "step"] = "buffered",
+        monitor_system: bool = False,
+        capture_console: bool = False,
         quiet: bool = False,
         nested: bool = False,
         parent: _Run | str | None = None,
     ) -> None:
         self._quiet = quiet
+        if monitor_system:
+            from gittrack.runs.monitor import require_psutil  # here: few runs want it
+
+            require_psutil()
         parent_id = parent.id if isinstance(parent, _Run) else parent
         if parent_id is not None and not is_run_id(parent_id):
             raise InvalidValueError(f"'parent' must be a run or its id of 16 hex digits, not {parent!r:.60}")
@@ -84,11 +99,14 @@ class Run(_Run):
             params=params,
             resume=resume,
             durability=durability,
-            context=RunContext(_environment(), _command_line(), Path.cwd(), is_nested, parent_id),
+            context=process_context()._replace(is_nested=is_nested, parent=parent_id),
         )
         self._live = start_posting(self._opened, self._context)
         if self.id is not None:
             _exports.add(self)
+        companions = self._beside() if monitor_system or capture_console else None
+        if companions is not None:
+            companions.start(console=sys if capture_console else None, is_monitored=monitor_system)
 
     def end(self, status: Literal["completed", "failed", "killed"] = "completed", message: str | None = None) -> None:
         """End the run and record it in git; a second call does nothing.
@@ -115,6 +133,107 @@ class Run(_Run):
                 self._live.finish(status, message, commit)
 
 
+def load_run(run_name: str | None = None, experiment_name: str | None = None) -> Run:
+    """Return a run that exists, to log more to it.
+
+    In this order: the run that the names say, that of the ``with`` block around the call, that of the environment
+    (which `gittrack exp run` and an open run set for the programs that they start), else an error. The same object is
+    returned for a run that is open in this process; one that another process has open is joined; one that has ended
+    is continued, as by ``Run(resume=…)``.
+
+    Args:
+        run_name: The run's name, or ``name@baseline``. Of several of that name, the one under HEAD, else the newest.
+        experiment_name: The group that it belongs to; of no use without ``run_name``.
+
+    Returns:
+        The run. A ``with`` block of one that was open in this process before does not end it.
+
+    Raises:
+        UsageError: A name is no text.
+        GittrackError: There is no such run, nothing says which one is meant, or there is no repository.
+
+    Example:
+        ::
+
+            with gittrack.load_run("cosine", "schedules") as run:
+                run.log_metric("test/accuracy", 0.91)
+    """
+    context = process_context()
+    if not context.is_writer:
+        return Run(run_name)
+    from gittrack.runs.loading import find_target
+    from gittrack.runs.opening import RunEndedError
+
+    try:
+        return _loaded(context, find_target(context, run_name, experiment_name))
+    except RunEndedError:  # between the two; its experiment can be continued
+        return _loaded(context, find_target(context, run_name, experiment_name))
+
+
+def list_runs(
+    experiment_name: str | None = None,
+    created_before: datetime | float | None = None,
+    created_after: datetime | float | None = None,
+    max_results: int | None = None,
+    next_token: str | None = None,
+    sort_by: SortByType | str = "CreationTime",
+    sort_order: SortOrderType | str = "Descending",
+) -> RunList:
+    """List experiments, those of remotes included, from the index: 10,000 take a fraction of a second.
+
+    Args:
+        experiment_name: Only those of this group.
+        created_before: Only those that started earlier: a `datetime` (local time when it has no zone) or UTC epoch
+            seconds.
+        created_after: Only those that started later.
+        max_results: How many at most; all by default.
+        next_token: The ``next_token`` of the page before.
+        sort_by: `gittrack.SortByType` or its value, ``"CreationTime"`` or ``"Name"``. What is equal in it goes by
+            name, then baseline.
+        sort_order: `gittrack.SortOrderType` or its value, ``"Ascending"`` or ``"Descending"``.
+
+    Returns:
+        A list with one more attribute, ``next_token``: what asks for the next page, None on the last one. Its items
+        have ``name``, ``experiment_name``, ``status``, ``created``, ``params``, ``metrics``, ``tags`` and more, and
+        ``reference``, which `load_run` takes.
+
+    Raises:
+        UsageError: An argument has a wrong type or form, or the token is of another listing.
+        GittrackError: There is no repository.
+    """
+    from time import time
+
+    from gittrack.experiments.index import Index
+    from gittrack.experiments.run_list import list_page, parse_wanted
+    from gittrack.git.repository import Repository
+    from gittrack.runs.active import list_active, live_values
+
+    wanted = parse_wanted(experiment_name, created_before, created_after, max_results, next_token, sort_by, sort_order)
+    repository = Repository.discover(Path.cwd(), _environment())
+    live = [live_values(repository, run) for run in list_active(repository)]
+    index = Index(repository)
+    try:
+        return list_page(repository, index, wanted, now_s=time(), live=live)
+    finally:
+        index.close()
+
+
+def _loaded(context: RunContext, target: Target) -> Run:
+    """Return a run of this process: the one that is open, or one for what is not open here."""
+    if isinstance(target.run, Run):
+        open_runs.take(target.run)
+        return target.run
+    run = Run.__new__(Run)
+    environ = {key: value for key, value in context.environ.items() if key not in _VARIABLES}
+    if target.joins is not None:
+        environ[RUN_VARIABLE] = target.joins
+    run._quiet = False  # noqa: SLF001  this is the other way to make one
+    context = context._replace(environ=environ, is_joining=target.joins is not None)
+    _Run.__init__(run, resume=target.resumes or False, context=context)
+    _exports.add(run)
+    return run
+
+
 class _Exports:
     """The variables by which child processes join a run: always those of the newest run that is open here."""
 
@@ -137,7 +256,12 @@ class _Exports:
         values: dict[str, str | None] = self._outer
         if self._runs:
             run = self._runs[-1]
-            values = {RUN_VARIABLE: run.id, NAME_VARIABLE: run.name, BASELINE_VARIABLE: run.baseline or ""}
+            values = {
+                RUN_VARIABLE: run.id,
+                NAME_VARIABLE: run.name,
+                BASELINE_VARIABLE: run.baseline or "",
+                CONFIG_VARIABLE: dumps(run.experiment_config),
+            }
         for name, value in values.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -157,6 +281,11 @@ def _environment() -> dict[str, str]:
     return environ
 
 
+def process_context() -> RunContext:
+    """Return this process as the library sees it; an open run of its own leaves no traces in it."""
+    return RunContext(_environment(), _command_line(), Path.cwd())
+
+
 def _command_line() -> tuple[str, ...]:
     """Return the command as it was typed, the interpreter included."""
     return tuple(getattr(sys, "orig_argv", None) or sys.argv)
@@ -174,4 +303,4 @@ def _last_line(record: Record, commit: str) -> str:
     return line
 
 
-__all__ = ["Run"]
+__all__ = ["Run", "list_runs", "load_run"]

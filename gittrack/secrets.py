@@ -39,11 +39,22 @@ _RULES = (
     ("@", r"(\b[a-z][a-z0-9+.-]{0,20}://)[^/\s:@\"']*:[^/\s\"']*@", rf"\1{MASK}@"),
 )
 _SHORTEST_TOKEN = len("xoxb-0123456789")
+_PRIVATE_KEY = r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 _SHAPES = (
     r"\b(?:gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|hf_[A-Za-z0-9]{16,}|sk-[\w-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|"
     r"xox[abeprs]-[\w-]{10,}|glpat-[\w-]{16,}|pypi-[\w-]{32,}|npm_[A-Za-z0-9]{30,}|AIza[\w-]{30,}|"
     r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
+    rf"|{_PRIVATE_KEY}"
+)
+_KEY_BLOCK = b"PRIVATE KEY-----"
+# No rule and no shape matches in a line of a log without one of these: a word with what must follow it, so that lines
+# with `tokens/s` or `keys: 3` cost nothing.
+_LOG_WORDS = (b"password", b"passwd", b"passphrase", b"pwd", b"credential", b"credentials", b"secret", b"key", b"token")
+_LOG_SIGNS = (
+    *(word + after for word in _LOG_WORDS for after in (b"=", b'"', b"'", b" ", b"\t")),
+    *(b"authorization", b"bearer", b"sig=", b"signature=", b"x-amz-", b"@"),
+    *(b"gho_", b"ghp_", b"ghs_", b"ghu_", b"ghr_", b"github_pat_", b"hf_", b"sk-", b"akia", b"asia", b"xox", b"glpat-"),
+    *(b"pypi-", b"npm_", b"aiza", b"eyj"),
 )
 
 _HARMLESS_FILES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults", "*.pub")
@@ -93,6 +104,40 @@ def mask_secrets(command: str | list[str] | tuple[str, ...]) -> str | list[str]:
     return _mask_text(command) if isinstance(command, str) else _mask_arguments(command)
 
 
+def mask_log(data: bytes) -> bytes:
+    r"""Replace what looks like a credential in the output of a program by ``***``.
+
+    As `mask_secrets`, on megabytes: only the lines that hold a word of a credential are looked at.
+
+    Args:
+        data: The output, in any encoding that keeps ASCII.
+
+    Returns:
+        The same with the credentials replaced.
+
+    Example:
+        >>> mask_log(b"step 1\ntoken=s3cret\nloss 0.5\n")
+        b'step 1\ntoken=***\nloss 0.5\n'
+    """
+    if _KEY_BLOCK in data:
+        data = _mask_bytes(data, _PRIVATE_KEY)
+    lowered = data.lower()  # of bytes: ASCII alone, so that places stay the same
+    lines: dict[int, int] = {}
+    for sign in _LOG_SIGNS:
+        at = lowered.find(sign)
+        while at >= 0:
+            end = lowered.find(b"\n", at)
+            end = len(data) if end < 0 else end
+            lines[lowered.rfind(b"\n", 0, at) + 1] = end
+            at = lowered.find(sign, end)
+    parts, done = [], 0
+    for start, end in sorted(lines.items()):
+        line = data[start:end].decode("utf-8", "surrogateescape")
+        parts += [data[done:start], _mask_text(line).encode("utf-8", "surrogateescape")]
+        done = end
+    return b"".join((*parts, data[done:]))
+
+
 def looks_like_secret_file(path: str) -> bool:
     r"""Tell whether a file, by its name, probably holds credentials.
 
@@ -126,6 +171,10 @@ def _mask_arguments(arguments: list[str] | tuple[str, ...]) -> list[str]:
             masked.append(_mask_text(argument))
         after_option = argument.startswith("-") and re.fullmatch(_OPTION, argument, re.IGNORECASE) is not None
     return masked
+
+
+def _mask_bytes(data: bytes, pattern: str) -> bytes:
+    return re.sub(pattern.encode(), MASK.encode(), data)
 
 
 def _mask_text(text: str) -> str:

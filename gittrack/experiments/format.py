@@ -89,6 +89,8 @@ class Meta(NamedTuple):
         problems: What could not be read or kept, one sentence each.
         landed: The commits that contain its code.
         origin: Of one that another tracker recorded: the ``tool`` and the ``id`` that the run has there.
+        alerts: What the script wanted somebody to know at once: title, level, time (UTC epoch seconds), and text and
+            step where there are any.
         extra: Keys that this version does not know, kept for a rewrite.
     """
 
@@ -123,6 +125,7 @@ class Meta(NamedTuple):
     problems: tuple[str, ...] = ()
     landed: tuple[str, ...] = ()
     origin: Mapping[str, PlainValue] = _NOTHING
+    alerts: tuple[Mapping[str, PlainValue], ...] = ()
     extra: Mapping[str, PlainValue] = _NOTHING
 
 
@@ -155,7 +158,7 @@ class Record(NamedTuple):
         metrics: Names and their summaries.
         series: The content of ``series.tsv``.
         requirements: The content of ``requirements.txt``.
-        log: The output of the command, when one was run.
+        log: The output of the command, when one was run, or of a script that wanted it kept; secrets masked.
         artifacts: What the run logged as artifacts, every version, in the order of logging.
         inputs: The artifacts that the run said it uses.
         outputs: Artifacts whose pointers changed while the command ran, or since the baseline.
@@ -182,7 +185,7 @@ _TIME_LENGTH = len("1970-01-01T00:00:00.000000Z")
 _NUMBER_TYPES = frozenset({int, float})
 _FIELDS = frozenset(Meta._fields) - {"extra"}
 _NUMBERS = frozenset({"exit_code", "duration_s", "peak_memory_bytes"})
-_TUPLES = frozenset({"command", "notes", "left_out", "files", "problems", "landed"})
+_TUPLES = frozenset({"command", "notes", "left_out", "files", "problems", "landed", "alerts"})
 _MAPPINGS = frozenset({"tags", "environment", "origin"})
 
 

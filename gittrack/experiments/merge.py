@@ -25,7 +25,7 @@ _FOLDER_MODE = 0o040000
 _FOLDER_NAME = fmt.FOLDER.encode()
 _ABSENT = object()
 _OUTCOME = ("status", "ended", "duration_s", "exit_code", "message", "peak_memory_bytes")
-_LISTS = ("notes", "problems", "landed", "files", "left_out")
+_LISTS = ("notes", "problems", "landed", "files", "left_out", "alerts")
 _MAPPINGS = ("tags", "environment", "extra")
 # What the run itself reported counts more than what others concluded from its silence.
 _FINALITY = {"running": 0, "stale": 1, "killed": 2, "failed": 3, "completed": 3}

@@ -127,6 +127,17 @@ def build_listing(
     )
 
 
+def read_blocks(repository: Repository, index: Index, commits: Collection[str]) -> list[Block]:
+    """Return what experiments say, from the index or else from git.
+
+    Args:
+        repository: The repository.
+        index: Its index, which is filled on the way.
+        commits: The commits of experiments.
+    """
+    return _complete(index, "experiments", commits, lambda new: read_summaries(repository, new), is_all=False)
+
+
 class _Names(NamedTuple):
     metrics: list[str]
     params: list[str]

@@ -21,7 +21,7 @@ class ActiveRun(NamedTuple):
 
     Attributes:
         folder: The folder.
-        meta: The run's description, with the tags, notes and description logged so far.
+        meta: The run's description, with the tags, notes, alerts and description logged so far.
         params: What it logged, and what the declared files hold.
         metrics: The latest point of each metric.
         is_alive: Whether its process lives; False for one that awaits `gittrack.runs.recovery`.
@@ -92,13 +92,21 @@ def _read(folder: RunFolder) -> ActiveRun | None:
         return None
     told: dict[str, dict[str, Any]] = {"params": {}, "declared": {}, "tags": {}}
     notes: list[str] = []
+    alerts: list[dict[str, Any]] = []
     description = meta.description
     for event in latest.events:
         if event.kind in told and isinstance(event.data, dict):
             told[event.kind].update(event.data)
         elif event.kind == "note":
             notes.append(str(event.data))
+        elif event.kind == "alert" and isinstance(event.data, dict):
+            alerts.append(event.data)
         elif event.kind == "description" and event.data is not None:
             description = str(event.data)
-    meta = meta._replace(tags={**meta.tags, **told["tags"]}, notes=(*meta.notes, *notes), description=description)
+    meta = meta._replace(
+        tags={**meta.tags, **told["tags"]},
+        notes=(*meta.notes, *notes),
+        alerts=(*meta.alerts, *alerts),
+        description=description,
+    )
     return ActiveRun(folder, meta, merge_params(told["params"], told["declared"]), latest.values, is_alive)

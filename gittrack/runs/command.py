@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -25,6 +24,7 @@ MAX_LOG_BYTES = 8 << 20
 COMMAND_NOT_FOUND = 127  # what a shell answers
 SIGNAL_BASE = 128  # a shell's exit code for a command that a signal ended is this plus the signal's number
 _CHUNK_BYTES = 1 << 16
+_N_PIECES_KEPT = 2  # of a log's end
 _LINGER_S = 1.0
 # What a terminal or a supervisor sends to every process of a group reaches the command without our help, and some
 # programs take the second signal as an order to stop their clean-up.
@@ -132,41 +132,49 @@ def execute(
 class CappedLog:
     """A log that keeps the beginning and the end of what is written to it, from any thread.
 
+    Everything is in files when `write` returns, so that a killed process keeps it: the beginning in the file itself,
+    what comes after in pieces beside it, of which only the last two stay. `read_log` puts them together.
+
     Args:
         path: The file.
         max_bytes: How much is kept.
+
+    Raises:
+        OSError: It cannot be written.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-        self._file = path.open("wb", buffering=0)
-        self._lock = threading.Lock()
+        self._path = path
+        self._lock = threading.RLock()  # a handler of a signal may print while its thread prints
+        self._piece_bytes = max_bytes - max_bytes // 2
         self._room = max_bytes // 2
-        self._max_tail_bytes = max_bytes - self._room
-        self._tail: deque[bytes] = deque()
-        self._n_tail_bytes = 0
-        self._n_dropped_bytes = 0
+        self._n_pieces = 0
+        self._is_closed = False
+        self._file = path.open("wb", buffering=0)
 
     def write(self, chunk: bytes) -> None:
         """Add to the log; a full disk is no reason to disturb the command."""
         with self._lock, contextlib.suppress(OSError, ValueError):
-            head, rest = chunk[: self._room], chunk[self._room :]
-            if head:
-                self._room -= len(head)
-                self._file.write(head)
-            if rest:
-                self._keep_tail(rest)
+            while chunk and not self._is_closed:
+                if not self._room:
+                    self._begin_piece()
+                some, chunk = chunk[: self._room], chunk[self._room :]
+                self._file.write(some)
+                self._room -= len(some)
 
-    def _keep_tail(self, chunk: bytes) -> None:
-        self._tail.append(chunk)
-        self._n_tail_bytes += len(chunk)
-        while self._n_tail_bytes > self._max_tail_bytes:
-            excess = self._n_tail_bytes - self._max_tail_bytes
-            oldest = self._tail.popleft()
-            if len(oldest) > excess:
-                self._tail.appendleft(oldest[excess:])
-            n_dropped = min(excess, len(oldest))
-            self._n_tail_bytes -= n_dropped
-            self._n_dropped_bytes += n_dropped
+    def close(self) -> None:
+        """Close the file; what is written from then on is lost."""
+        with self._lock:
+            self._is_closed = True
+            self._file.close()
+
+    def _begin_piece(self) -> None:
+        following = _piece(self._path, self._n_pieces).open("wb", buffering=0)
+        self._file.close()
+        self._file, self._room = following, self._piece_bytes
+        self._n_pieces += 1
+        if self._n_pieces > _N_PIECES_KEPT:
+            _piece(self._path, self._n_pieces - 1 - _N_PIECES_KEPT).unlink()
 
     def __enter__(self) -> Self:
         return self
@@ -174,12 +182,51 @@ class CappedLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._lock, contextlib.suppress(OSError):
-            if self._n_dropped_bytes:
-                self._file.write(f"\n[{self._n_dropped_bytes} bytes are left out here]\n".encode())
-            for chunk in self._tail:
-                self._file.write(chunk)
-        self._file.close()
+        self.close()
+
+
+def read_log(path: Path) -> bytes:
+    """Return the content of a `CappedLog`, also of one whose process was killed.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: There is none.
+    """
+    beginning = path.read_bytes()
+    suffixes = [found.suffix[1:] for found in path.parent.glob(f"{path.name}.*")]
+    number = max((int(suffix) for suffix in suffixes if suffix.isascii() and suffix.isdecimal()), default=-1)
+    if number < 0:
+        return beginning
+    last = _piece(path, number).read_bytes()
+    before = _piece(path, number - 1).read_bytes() if number else b""
+    if not before:
+        return beginning + last
+    end = (before + last)[-len(before) :]
+    return _with_gap(beginning, (number - 1) * len(before) + len(last), end)
+
+
+def cap_log(data: bytes, max_bytes: int = MAX_LOG_BYTES) -> bytes:
+    """Return the beginning and the end of what would be too long for a log.
+
+    Args:
+        data: The logs of several runs of an experiment, one after the other.
+        max_bytes: How much is kept.
+    """
+    n_dropped = len(data) - max_bytes
+    return (
+        data if n_dropped <= 0 else _with_gap(data[: max_bytes // 2], n_dropped, data[-(max_bytes - max_bytes // 2) :])
+    )
+
+
+def _with_gap(beginning: bytes, n_dropped: int, end: bytes) -> bytes:
+    note = f"\n[{n_dropped} bytes are left out here]\n".encode() if n_dropped else b""
+    return beginning + note + end
+
+
+def _piece(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
 
 
 class _Copy:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 RUN_VARIABLE = "GITTRACK_RUN"
 NAME_VARIABLE = "GITTRACK_EXP_NAME"
 BASELINE_VARIABLE = "GITTRACK_BASELINE"
+CONFIG_VARIABLE = "GITTRACK_EXPERIMENT_CONFIG"
 
 # Launchers of distributed training name the rank here: torchrun, Lightning, Slurm.
 _RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
@@ -26,6 +27,7 @@ class RunContext(NamedTuple):
         directory: Its current folder.
         is_nested: Whether the run is one of its own within another one, rather than a part of it.
         parent: The id of that other run; by default the one that the environment names.
+        is_joining: Whether the run is to be that of the environment, and no other when that has ended.
     """
 
     environ: Mapping[str, str]
@@ -33,8 +35,21 @@ class RunContext(NamedTuple):
     directory: Path
     is_nested: bool = False
     parent: str | None = None
+    is_joining: bool = False
 
     @property
     def is_writer(self) -> bool:
         """Whether this process is rank 0 of a distributed training, or not part of one."""
         return all(self.environ.get(name, "0").strip() in {"", "0"} for name in _RANK_VARIABLES)
+
+
+def experiment_config(name: str, group: str | None) -> dict[str, str]:
+    """Return what names a run for a job that shall log to it: `CONFIG_VARIABLE` has it as JSON.
+
+    Args:
+        name: The run's name.
+        group: The run's group.
+    """
+    if group is None:
+        return {"RunName": name}
+    return {"ExperimentName": group, "TrialName": f"Default-Run-Group-{group}", "RunName": name}

@@ -14,6 +14,7 @@ from gittrack.git.prune_watch import PruneWatch
 from gittrack.git.refs import RefChangedError, RefExistsError, read_ref
 from gittrack.git.state import Identity, read_identity
 from gittrack.runs.claims import claim_numbered_name, release_name
+from gittrack.runs.command import cap_log
 from gittrack.runs.folder import NO_COMMIT, RecordedTip
 from gittrack.runs.outcome import Outcome, parse_outcome
 from gittrack.warn import warn
@@ -57,6 +58,7 @@ def build_record(meta: Meta, contents: JournalContents, *, outcome: Outcome | No
         notes=(*meta.notes, *told.notes),
         description=told.description or meta.description,
         problems=(*meta.problems, *told.problems),
+        alerts=(*meta.alerts, *(alert for alert in told.alerts if isinstance(alert, dict))),
     )
     metrics: dict[str, MetricSummary] = {**told.declared_metrics, **summarise(contents.series)}
     for name, value in told.summary.items():
@@ -82,6 +84,7 @@ def extend_record(previous: Record, record: Record) -> Record:
         description=record.meta.description or previous.meta.description,
         group=record.meta.group or previous.meta.group,
         landed=previous.meta.landed,
+        alerts=(*previous.meta.alerts, *record.meta.alerts),
         extra={**previous.meta.extra, **record.meta.extra},
     )
     return Record(
@@ -90,7 +93,7 @@ def extend_record(previous: Record, record: Record) -> Record:
         metrics={**previous.metrics, **record.metrics, **summarise(joined, previous.metrics, record.metrics)},
         series=render_series(joined) if joined else None,
         requirements=record.requirements or previous.requirements,
-        log=(previous.log or b"") + (record.log or b"") or None,
+        log=cap_log((previous.log or b"") + (record.log or b"")) or None,
         artifacts=previous.artifacts + record.artifacts,
         inputs=previous.inputs + tuple(entry for entry in record.inputs if entry not in previous.inputs),
         outputs=previous.outputs + record.outputs,
@@ -240,6 +243,7 @@ class _Told:
         self.tags: dict[str, PlainValue] = {}
         self.notes: list[str] = []
         self.problems: list[str] = []
+        self.alerts: list[Any] = []
         self.description: str | None = None
         self.outcome: Outcome | None = None
         self.declared_metrics: dict[str, MetricSummary] = {}
@@ -270,8 +274,8 @@ class _Told:
             self.declared_metrics.update({name: single_value(value) for name, value in data.items()})
         elif kind in {"note", "problem"}:
             (self.notes if kind == "note" else self.problems).append(str(data))
-        elif kind == "plot":
-            self._plots.append(data)
+        elif kind in {"plot", "alert"}:
+            (self._plots if kind == "plot" else self.alerts).append(data)
         elif kind == "description":
             self.description = None if data is None else str(data)
         elif kind == "requirements":

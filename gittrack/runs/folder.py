@@ -8,7 +8,8 @@ runs/<run id>/
   tip             the experiment's commit, and the tree of the code, once they are recorded
   run.journal     the metrics, and run.events all else; a process that joined adds joined-<pid>-<id>.journal
   plots/          what the run logged to look at, each a file that is whole from the moment it is there
-  log.txt         the output of the command, when gittrack runs one
+  log.txt         the output of the command, when gittrack runs one, or of a script that wants it kept;
+                  beside it log.txt.<n>, the last two pieces of a long one
   lock            held by the run's process as long as it lives
 ```
 
@@ -81,12 +82,17 @@ class RunFolder:
 
     @property
     def log_path(self) -> Path:
-        """The output of the run's command."""
+        """The output of the run's command or script."""
         return self.path / _LOG
 
     def read_log(self) -> bytes | None:
-        """Return the output of the run's command; None when there is none."""
-        return self.log_path.read_bytes() if self.log_path.exists() else None
+        """Return the output of the run's command or script, secrets masked; None when there is none."""
+        if not self.log_path.exists():
+            return None
+        from gittrack.runs.command import read_log  # here: a run that starts need not wait for the imports
+        from gittrack.secrets import mask_log
+
+        return mask_log(read_log(self.log_path))
 
     def new_joined_journal_path(self) -> Path:
         """Return a journal path for another process that joins the run."""

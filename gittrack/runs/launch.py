@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -12,7 +13,13 @@ from gittrack.git.process import clean_environment
 from gittrack.git.state import read_head
 from gittrack.git.throw_away import throw_away_worktree
 from gittrack.runs.command import COMMAND_NOT_FOUND, CommandError, execute, require_program
-from gittrack.runs.context import BASELINE_VARIABLE, NAME_VARIABLE, RUN_VARIABLE
+from gittrack.runs.context import (
+    BASELINE_VARIABLE,
+    CONFIG_VARIABLE,
+    NAME_VARIABLE,
+    RUN_VARIABLE,
+    experiment_config,
+)
 from gittrack.runs.describe import snapshot_code
 from gittrack.runs.folder import RecordedTip
 from gittrack.runs.links import linked, paths_to_link
@@ -57,6 +64,7 @@ class Plan(NamedTuple):
         overrides: Params to set first, in their files.
         in_place: Whether to run, and set the params, in the workspace itself.
         links: Ignored files or folders that the throw-away worktree shall see, relative to the current folder.
+        group: A name that ties experiments together.
         accompany: Gives the run its companion, once it is open.
     """
 
@@ -65,6 +73,7 @@ class Plan(NamedTuple):
     overrides: Sequence[Override] = ()
     in_place: bool = False
     links: Sequence[str] = ()
+    group: str | None = None
     accompany: Callable[[OpenedRun, RunContext], Companion | None] | None = None
 
 
@@ -240,7 +249,7 @@ def _open(repository: Repository, head: Head, context: RunContext, command: Sequ
     opened = open_run(
         context._replace(argv=tuple(command)),
         name=plan.name,
-        group=None,
+        group=plan.group,
         resume=False,
         durability="buffered",
         source="command",
@@ -260,6 +269,7 @@ def _variables(opened: OpenedRun, directory: Path) -> Mapping[str, str]:
         RUN_VARIABLE: opened.meta.id,
         NAME_VARIABLE: opened.current_name(),
         BASELINE_VARIABLE: opened.meta.baseline or "",
+        CONFIG_VARIABLE: json.dumps(experiment_config(opened.current_name(), opened.meta.group)),
         "PWD": str(directory),
     }
 

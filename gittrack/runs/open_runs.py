@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class _Process:
 
 
 _process = _Process()
+# The blocks around the caller: each run, and whether the block is that of who made it.
+_entered: ContextVar[tuple[tuple[Run, bool], ...]] = ContextVar("entered", default=())
+_taken: ContextVar[Run | None] = ContextVar("taken", default=None)
 _is_watching = False
 
 
@@ -65,6 +69,37 @@ def discard(run: Run) -> None:
 def is_open(run_id: str | None) -> bool:
     """Return whether a run of this id is open in this process."""
     return any(run.id == run_id for run in _process.runs.values())
+
+
+def list_open() -> list[Run]:
+    """Return the runs that this process made and has not ended, the newest last."""
+    return [run for run in _process.runs.values() if is_own_process(run)]
+
+
+def take(run: Run) -> None:
+    """Say that the next block of an open run is of somebody who did not make it, and must not end it."""
+    _taken.set(run)
+
+
+def enter(run: Run) -> None:
+    """Make a run that of the ``with`` block that begins."""
+    is_owned = _taken.get() is not run
+    _taken.set(None)
+    _entered.set((*_entered.get(), (run, is_owned)))
+
+
+def leave(run: Run) -> bool:
+    """Take back the last `enter` of a run, and return whether that ends it: no block around has it, too."""
+    entered = list(_entered.get())
+    places = [place for place, (one, _) in enumerate(entered) if one is run]
+    _, is_owned = entered.pop(places[-1]) if places else (run, True)
+    _entered.set(tuple(entered))
+    return is_owned and len(places) <= 1
+
+
+def current_run() -> Run | None:
+    """Return the run of the innermost ``with`` block around the caller that goes on; None outside of any."""
+    return next((run for run, _ in reversed(_entered.get()) if run.status == "running" and is_own_process(run)), None)
 
 
 def newest() -> Run | None:

@@ -41,6 +41,10 @@ _RUN_ID = re.compile(r"[0-9a-f]{16}")
 Durability = Literal["buffered", "step"]
 
 
+class RunEndedError(GittrackError):
+    """The run to join has ended."""
+
+
 class RunActiveError(GittrackError):
     """The experiment to resume is still running."""
 
@@ -55,6 +59,7 @@ class OpenedRun:
         lock: The run's lock; None when another process owns the run and this one joined it.
         starter: What records the code; None outside a repository and for a joined run.
         first_step: The step to begin with.
+        first_system_step: The same for what is logged of the machine.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class OpenedRun:
         lock: FileLock | None = None,
         starter: StartThread | None = None,
         first_step: int = 0,
+        first_system_step: int = 0,
     ) -> None:
         self.folder = folder
         self.meta = meta
@@ -73,6 +79,7 @@ class OpenedRun:
         self.lock = lock
         self.starter = starter
         self.first_step = first_step
+        self.first_system_step = first_system_step
         self.description: str | None = meta.description
         self.artifacts: ArtifactLog | None = None
         self.written: list[Path] = []  # files that belong into the recorded tree
@@ -153,7 +160,7 @@ def open_run(
         context: The process.
         name: The experiment's name; by default that of the environment, else a made-up one.
         group: A name that ties experiments together.
-        resume: Whether, or which experiment, to continue.
+        resume: Whether, or which experiment, to continue: its name, or ``name@baseline``.
         durability: When the journal reaches the system.
         source: What records the experiment.
         repository: The repository; found from the process's folder by default.
@@ -163,7 +170,7 @@ def open_run(
         GittrackError: The arguments are wrong, or there is nothing to resume.
         OSError: There is no place at all where the run could be kept.
     """
-    resumed = resume if isinstance(resume, str) else name
+    resumed, _, start = resume.partition("@") if isinstance(resume, str) else (name, "", "")
     if resume and resumed is None:
         raise UsageError("resume=True needs the name of the experiment", hint='Run(name="…", resume=True)')
     if resumed is not None:
@@ -180,7 +187,7 @@ def open_run(
             early.close()
         return _open_outside(context, name, group, durability, error.message)
     parent = context.parent or context.environ.get(RUN_VARIABLE, "")
-    parent_folder = _living_parent(repository, parent)
+    parent_folder = _parent_folder(repository, context, parent)
     try:
         # A command is recorded for itself, also within another one.
         is_own = resume or source == "command" or context.is_nested
@@ -197,7 +204,7 @@ def open_run(
         )
         meta = describe_place(meta, repository, head, context.directory)
         if resume and resumed is not None:
-            return _open_resumed(repository, head, snapshot, meta, resumed, context, durability)
+            return _open_resumed(repository, head, snapshot, meta, (resumed, start), context, durability)
         if name is None and parent_folder is None and not context.is_nested:
             name = _given_name(context)
         return _open_new(repository, head, snapshot, _named(repository, meta, name), context, durability)
@@ -250,24 +257,30 @@ def _open_resumed(
     head: Head,
     snapshot: CodeSnapshot,
     meta: Meta,
-    name: str,
+    resumed: tuple[str, str],
     context: RunContext,
     durability: Durability,
 ) -> OpenedRun:
-    """Continue an experiment of this baseline, or the only one of that name."""
-    from gittrack.runs.resuming import find_resumed, read_next_step  # here: few runs resume another one
+    """Continue an experiment of the baseline that is given, else of this one, or the only one of that name."""
+    from gittrack.experiments.store import read_record
+    from gittrack.runs.resuming import find_resumed, next_steps  # here: few runs resume another one
 
-    tip = find_resumed(repository, meta.baseline or repository.zero_id, name)
+    name, start = resumed
+    tip = find_resumed(repository, meta.baseline or repository.zero_id, name, start)
     baseline = tip.experiment.baseline
     if not claims.claim_for_resume(repository, baseline, name, meta.id):
         raise RunActiveError(f"experiment '{name}' is still running", hint="wait for it, or resume another one")
     meta = meta._replace(name=name, baseline=None if baseline == repository.zero_id else baseline)
     with _released_on_error(repository, meta):
-        first_step = read_next_step(repository, tip.commit)
+        previous = read_record(repository, tip.commit)
+        first_step, first_system_step = next_steps(previous)
+        meta = meta._replace(group=meta.group or previous.meta.group)
         folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
     journal.event("resumes", tip.commit)
     starter = _start(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)
-    return OpenedRun(folder, meta, journal, lock=lock, starter=starter, first_step=first_step)
+    return OpenedRun(
+        folder, meta, journal, lock=lock, starter=starter, first_step=first_step, first_system_step=first_system_step
+    )
 
 
 def _start(
@@ -307,8 +320,20 @@ def _open_outside(
     return OpenedRun(folder, meta, journal, lock=lock)
 
 
-def _living_parent(repository: Repository, run_id: str) -> RunFolder | None:
-    """Return the folder of the run that a parent process owns, or None."""
+def _parent_folder(repository: Repository, context: RunContext, parent: str) -> RunFolder | None:
+    folder = living_run(repository, parent)
+    if context.is_joining and folder is None:
+        raise RunEndedError(f"the run {parent} has ended")
+    return folder
+
+
+def living_run(repository: Repository, run_id: str) -> RunFolder | None:
+    """Return the folder of a run that another process owns and that goes on, such as a parent's; or None.
+
+    Args:
+        repository: The repository.
+        run_id: What may be the id of a run.
+    """
     if not _RUN_ID.fullmatch(run_id):
         return None
     folder = RunFolder(repository.state_dir / RUNS / run_id)

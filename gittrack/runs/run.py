@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gittrack.errors import UsageError
 from gittrack.runs import open_runs
+from gittrack.runs.context import experiment_config
 from gittrack.runs.opening import open_run
 from gittrack.runs.outcome import Outcome
 from gittrack.runs.plot_logging import PlotLogging
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from gittrack.experiments.format import Record, Status
     from gittrack.runs.artifact_log import ArtifactLog
+    from gittrack.runs.companions import Companions
     from gittrack.runs.context import RunContext
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.opening import OpenedRun
@@ -86,6 +88,7 @@ class Run(PlotLogging):
         self._plots: PlotLog | None = None
         self._before_end: Callable[[], object] | None = None
         self._context = context
+        self._companions: Companions | None = None
         if not context.is_writer:
             self._name = name or "another-rank"
             return
@@ -121,6 +124,20 @@ class Run(PlotLogging):
     def baseline(self) -> str | None:
         """The commit the experiment starts from; None before the first commit and outside a repository."""
         return None if self._opened is None else self._opened.meta.baseline
+
+    @property
+    def group(self) -> str | None:
+        """The name that ties the experiment to others."""
+        return None if self._opened is None else self._opened.meta.group
+
+    @property
+    def experiment_config(self) -> dict[str, str]:
+        """What names the run for a job: ``ExperimentName`` and ``TrialName`` when it has a group, and ``RunName``.
+
+        Child processes get it as JSON in ``GITTRACK_EXPERIMENT_CONFIG``. Where that alone reaches a job, on another
+        machine with a clone, `gittrack.load_run` finds the run by it.
+        """
+        return experiment_config(self.name, self.group)
 
     @property
     def record(self) -> Record | None:
@@ -262,6 +279,29 @@ class Run(PlotLogging):
             raise InvalidValueError(f"a note must be a string, not {type(text).__name__}")
         self._event("note", text)
 
+    def alert(self, title: str, text: str = "", level: Literal["info", "warning", "error"] = "info") -> None:
+        """Tell somebody at once: the alert is recorded, and sent in the background as the user's git settings say.
+
+        ``gittrack.alert.command`` is a command that gets the alert as JSON on standard input and in
+        ``GITTRACK_ALERT_TITLE``, ``_TEXT``, ``_LEVEL`` and ``_RUN``; ``gittrack.alert.url`` an address that the same
+        JSON is posted to. Where both are unset the alert is only recorded. What fails is a warning.
+
+        Args:
+            title: What it is about, in a few words.
+            text: All else.
+            level: ``"info"``, ``"warning"`` or ``"error"``.
+
+        Raises:
+            UsageError: The level is another word, title or text is no text, or the title is empty.
+        """
+        from gittrack.runs.alerts import parse_alert
+
+        alert = parse_alert(title, text, level, self._step if self._is_stepping else None)
+        self._event("alert", alert.plain())
+        companions = self._beside()
+        if companions is not None:
+            companions.send(alert, lambda: {"run": self.name, "group": self.group, "baseline": self.baseline})
+
     @property
     def description(self) -> str | None:
         """One text that says what the experiment is about; set it to change it."""
@@ -365,6 +405,8 @@ class Run(PlotLogging):
             return
         self._finish_written()
         self._status = status
+        if self._companions is not None and open_runs.is_own_process(self):
+            self._companions.close()  # before the journal and the log are read
         journal, self._journal = self._journal, None
         open_runs.discard(self)
         if self._opened is None or journal is None or not open_runs.is_own_process(self):
@@ -381,12 +423,16 @@ class Run(PlotLogging):
             )
 
     def __enter__(self) -> Self:
+        open_runs.enter(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end(*open_runs.status_after(error))
+        if error is not None and self._companions is not None:
+            self._companions.note_error(error)
+        if open_runs.leave(self):  # one that a block within took up goes on
+            self.end(*open_runs.status_after(error))
 
     def __repr__(self) -> str:
         return f"<gittrack.Run {self.name!r} {self._status}>"
@@ -423,6 +469,16 @@ class Run(PlotLogging):
 
             self._opened.artifacts = ArtifactLog(self._opened, self._context)
         return self._opened.artifacts
+
+    def _beside(self) -> Companions | None:
+        """Return what works beside the run; None where nothing is recorded."""
+        if self._opened is None or self._journal is None or not open_runs.is_own_process(self):
+            return None
+        if self._companions is None:
+            from gittrack.runs.companions import Companions  # here: few runs have any
+
+            self._companions = Companions(self._opened, self._context)
+        return self._companions
 
     def _plot_log(self) -> PlotLog | None:
         """Return what keeps plots; None where nothing is recorded."""

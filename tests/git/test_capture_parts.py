@@ -12,7 +12,7 @@ import pytest
 
 from gittrack.errors import UsageError
 from gittrack.experiments.overrides import OverrideError, parse_override
-from gittrack.runs.command import CappedLog, CommandError, Ended, Output, execute, require_program
+from gittrack.runs.command import CappedLog, CommandError, Ended, Output, execute, read_log, require_program
 from gittrack.runs.links import linked, paths_to_link
 from gittrack.runs.set_params import set_params
 from tests.support.needs import need
@@ -26,7 +26,7 @@ def test_a_log_keeps_both_ends(tmp_path: Path, size: int) -> None:
         for start in range(0, len(data), size):
             log.write(data[start : start + size])
     expected = data[:50] + b"\n[900 bytes are left out here]\n" + data[-50:]
-    assert (tmp_path / "log").read_bytes() == expected
+    assert read_log(tmp_path / "log") == expected
 
 
 def test_a_short_log_is_whole(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_short_log_is_whole(tmp_path: Path) -> None:
         log.write(b"a" * 60)
         log.write(b"b" * 40)
     log.write(b"late")
-    assert (tmp_path / "log").read_bytes() == b"a" * 60 + b"b" * 40
+    assert read_log(tmp_path / "log") == b"a" * 60 + b"b" * 40
 
 
 def test_a_full_disk_does_not_end_the_command(tmp_path: Path) -> None:

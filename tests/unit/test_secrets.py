@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gittrack.secrets import looks_like_secret_file, mask_secrets
+from gittrack.secrets import looks_like_secret_file, mask_log, mask_secrets
 
 SECRETS = [
     "--api-key=SECRET",
@@ -30,6 +30,18 @@ SECRETS = [
     "https://example.org/x?y=1&sig=SECRET",
     "https://example.org/x?X-Amz-Signature=SECRET",
 ]
+TOKENS = [
+    "ghp_" + "a1B2" * 9,
+    "gho_" + "a1B2" * 9,
+    "github_pat_" + "a1B2_" * 9,
+    "hf_" + "aBcD" * 8,
+    "sk-" + "proj-a1B2" * 5,
+    "AKIA" + "A1B2" * 4,
+    "xoxb-" + "1234-" * 5 + "abc",
+    "glpat-" + "a1B2" * 5,
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-_123",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY-----",
+]
 
 
 @pytest.mark.parametrize("text", SECRETS)
@@ -41,25 +53,31 @@ def test_secret_is_masked_in_text(text: str) -> None:
     assert mask_secrets(masked) == masked
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "ghp_" + "a1B2" * 9,
-        "gho_" + "a1B2" * 9,
-        "github_pat_" + "a1B2_" * 9,
-        "hf_" + "aBcD" * 8,
-        "sk-" + "proj-a1B2" * 5,
-        "AKIA" + "A1B2" * 4,
-        "xoxb-" + "1234-" * 5 + "abc",
-        "glpat-" + "a1B2" * 5,
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-_123",
-        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY-----",
-    ],
-)
+@pytest.mark.parametrize("token", TOKENS)
 def test_well_known_token_is_masked_anywhere(token: str) -> None:
     """A token of a known shape is masked without any name beside it."""
     assert mask_secrets(f"login {token}") == "login ***"
     assert mask_secrets(["login", token]) == ["login", "***"]
+
+
+@pytest.mark.parametrize("text", [*SECRETS, *TOKENS])
+@pytest.mark.parametrize("is_lower", [False, True])
+def test_a_log_is_masked_as_a_text_is(text: str, is_lower: bool) -> None:
+    """Whichever line holds the secret, and the other lines stay as they are, byte by byte."""
+    text = text.lower() if is_lower and text in SECRETS else text
+    around = "step 1 \xe4 tokens/s 12\n", "\nloss\r0.5 \u0130\n"
+    expected = mask_secrets(text).join(around).encode()
+    assert mask_log(text.join(around).encode()) == expected
+    assert mask_log(text.encode()) == mask_secrets(text).encode()
+    assert mask_log(b"\xff\xfe" + text.encode() + b"\xff").startswith(b"\xff\xfe")
+
+
+def test_a_large_log_is_masked_quickly() -> None:
+    """Eight megabytes of ordinary lines, with words that resemble secrets, take well under ten seconds."""
+    line = b"epoch 12: loss=0.123 tokens/s 1234 keys: 3 https://example.org/x?y=1 tokenizer loaded\n"
+    began = time.perf_counter()
+    assert mask_log(line * 100_000) == line * 100_000
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 @documented(
-    example="gittrack exp run -n fast -S train.lr=0.1 -- python train.py\ngittrack exp run --in-place -- make train",
+    example="gittrack exp run -n fast -S train.lr=0.1 -- python train.py\ngittrack exp run --in-place -- make train\n"
+    "gittrack exp run --group schedules -n cosine -- python train.py",
     exit_codes={0: "the command succeeded and was recorded", 127: "the command could not be started"},
     context_settings={"allow_interspersed_args": False},
 )
 @click.option("-n", "--name", metavar="NAME", help="The experiment's name; made up by default.")
+@click.option("-g", "--group", metavar="NAME", help="A name that ties experiments together.")
 @click.option("-m", "--message", metavar="TEXT", help="What to say about it.")
 @click.option(
     "-S",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 def command(
     *,
     name: str | None,
+    group: str | None,
     message: str | None,
     settings: Sequence[str],
     in_place: bool,
@@ -51,7 +54,7 @@ def command(
 
     The command runs in a throw-away copy of the workspace, so nothing in yours changes and several can run at once;
     small files that it makes are recorded with the code. Its output is shown and recorded. The exit code is the
-    command's own. A script that uses gittrack.Run logs into the same experiment.
+    command's own. A script that uses gittrack.Run or gittrack.load_run logs into the same experiment.
     """
     from gittrack.experiments.overrides import parse_override
     from gittrack.live.posting import start_posting
@@ -62,7 +65,7 @@ def command(
     repository = current_repository()
     close_dead_runs(repository)
     overrides = [parse_override(setting) for setting in settings]
-    plan = Plan(name, message, overrides, in_place, links, accompany=start_posting)
+    plan = Plan(name, message, overrides, in_place, links, group, accompany=start_posting)
     launched = run_command(repository, current_context(), words, plan, Output(sys.stdout.buffer, sys.stderr.buffer))
     terminal = current_terminal()
     if launched.record is not None and launched.commit is not None:

@@ -181,7 +181,13 @@ def _about(meta: Meta) -> Iterator[tuple[str, object]]:
         yield "peak memory", f"{meta.peak_memory_bytes / (1 << 20):.0f} MiB"
     yield from ((f"tag {key}", value) for key, value in sorted(meta.tags.items()))
     yield from (("note", note) for note in meta.notes)
+    yield from ((f"alert {alert.get('level', '')}".strip(), _alert(alert)) for alert in meta.alerts)
     yield from (("problem", problem) for problem in meta.problems)
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    parts = (alert.get("title"), alert.get("text"))
+    return ": ".join(str(part) for part in parts if part)
 
 
 def _code(experiment: _Experiment) -> Iterator[tuple[str, object]]:

@@ -1,0 +1,1 @@
+"""The package `sagemaker.core` of SageMaker 3, as far as experiments go."""
