@@ -4,7 +4,9 @@
 # make demo       train, record, show and share, in a throw-away repository
 # make bench      the figures of benchmarks/
 # make bench-peers  the same beside other trackers, which it installs, into docs/design/figures.md
-# make test-frameworks  tiny trainings with the real frameworks, in an environment of their own (some GB)
+# make test-frameworks  tiny trainings with the real frameworks, in an environment of their own
+# make test-frameworks-vision  those that need torchvision, whose environment has some gigabytes
+# make test-pythons  the whole suite with the oldest and the newest Python
 # make test-slow  the long fault and fuzz runs
 # make test-newest-git  the tests that depend on git, with the newest git: built from Debian's source into .git-newest/ (on
 #                 Debian; needs a compiler), once with refs in files and once with reftable. Not part of `make test`.
@@ -25,13 +27,14 @@ SERVERS := .servers
 BIN := $(VENV)/bin
 PIP := -m pip --quiet --disable-pip-version-check
 PYTEST := -m pytest -n $(JOBS) -q
-# What the other interpreters run: all but the fault loops, which depend on git and the kernel rather than on Python.
-SELECTION := gittrack tests/unit tests/git tests/property tests/storage tests/cli
+# What the oldest and the newest interpreter run in `make test`; `make test-pythons` lets them run everything but the fault
+# loops, which depend on git and the kernel rather than on Python.
+SELECTION := gittrack tests/unit tests/property
 
 # What depends on git.
 GIT_SELECTION := tests/unit tests/git tests/cli tests/faults
 
-.PHONY: test test-frameworks suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-newest-git clean system-packages
+.PHONY: test test-frameworks test-frameworks-vision suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-pythons test-newest-git clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
@@ -40,10 +43,18 @@ suite: $(VENV)/.ready $(SERVERS)/.ready system-packages
 
 # One process: importing the frameworks takes longer than the tests.
 test-frameworks: .venv-frameworks/.ready
-	KERAS_BACKEND=torch MPLBACKEND=agg .venv-frameworks/bin/python -m pytest -q -p no:xdist -W default tests/frameworks
+	KERAS_BACKEND=torch MPLBACKEND=agg .venv-frameworks/bin/python -m pytest -q -p no:xdist -W default tests/frameworks \
+	    --ignore tests/frameworks/test_vision.py
+
+# Those that need torchvision, and with it a torch of some gigabytes.
+test-frameworks-vision: .venv-vision/.ready
+	MPLBACKEND=agg .venv-vision/bin/python -m pytest -q -p no:xdist -W default tests/frameworks/test_vision.py
 
 test-slow: $(VENV)/.ready $(SERVERS)/.ready system-packages
 	$(BIN)/python $(PYTEST) -m slow
+
+test-pythons:
+	$(MAKE) suite-oldest-newest SELECTION="gittrack tests/unit tests/git tests/property tests/storage tests/cli"
 
 test-newest-git: $(VENV)/.ready system-packages
 	programs=$$(JOBS=$(JOBS) .ci/newest-git); export PATH="$$programs:$$PATH"; git version; \
@@ -80,7 +91,7 @@ bench-peers: $(VENV)/.ready .venv-peers/.ready
 	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
 
 clean:
-	rm -rf .venv .venv-3.* .servers .venv-peers .venv-frameworks .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers .venv-peers .venv-frameworks .venv-vision .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -107,6 +118,12 @@ $(VENV)/.demo-ready: $(VENV)/.ready
 	test -x .venv-peers/bin/python || "$(PYTHON)" -m venv .venv-peers
 	.venv-peers/bin/python $(PIP) install --upgrade pip
 	.venv-peers/bin/python $(PIP) install --group peers
+	touch $@
+
+.venv-vision/.ready: pyproject.toml tests/frameworks/requirements-vision.txt
+	test -x .venv-vision/bin/python || "$(PYTHON)" -m venv .venv-vision
+	.venv-vision/bin/python $(PIP) install --upgrade pip
+	.venv-vision/bin/python $(PIP) install --group test --requirement tests/frameworks/requirements-vision.txt --editable .
 	touch $@
 
 .venv-frameworks/.ready: pyproject.toml tests/frameworks/requirements.txt

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from gittrack.experiments.series import Series, SeriesFormatError, parse_series, render_series, sort_points, summarise
 
 _NUMBERS = st.one_of(st.floats(), st.integers(), st.integers(-(2**4000), 2**4000))
-_POINTS = st.lists(st.tuples(st.integers(-(2**70), 2**70), st.integers(0, 2**52), _NUMBERS), min_size=1, max_size=20)
+_LAST_TICK = 4_102_444_800_000_000  # the end of this century, in microseconds; later ones have no double of their own
+_POINTS = st.lists(
+    st.tuples(st.integers(-(2**70), 2**70), st.integers(0, _LAST_TICK), _NUMBERS), min_size=1, max_size=20
+)
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 

@@ -1,0 +1,132 @@
+"""Frameworks that need torchvision, which fits only the large build of torch: `make test-frameworks-vision`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import gittrack
+from gittrack.experiments.series import parse_series
+from tests.support.reading import only_record
+from tests.support.training_data import make_data
+
+X, Y = make_data(64)
+
+
+def steps_of(folder: Path, name: str) -> list[int]:
+    series = only_record(folder).series
+    assert series is not None
+    return list(parse_series(series)[name].steps)
+
+
+def loader() -> Any:
+    data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    return torch.utils.data.DataLoader(data, batch_size=16)
+
+
+def make_learner(**arguments: Any) -> Any:
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.metrics import accuracy
+
+    return Learner(
+        DataLoaders(loader(), loader()),
+        torch.nn.Linear(4, 2),
+        loss_func=torch.nn.functional.cross_entropy,
+        metrics=accuracy,
+        **arguments,
+    )
+
+
+def fit_fastai(learner: Any) -> None:
+    import fastai.callback.progress  # noqa: F401  which gives a learner `no_bar`
+
+    with learner.no_bar(), learner.no_logging():
+        learner.fit(2, lr=0.1)
+
+
+def test_fastai(workspace: Path) -> None:
+    """Params, the loss of each batch, and metrics of each epoch."""
+    from gittrack.integrations.fastai import GittrackCallback
+
+    fit_fastai(make_learner(cbs=[GittrackCallback(name="f")]))
+    record = only_record(workspace)
+    assert record.params["model"] == "Linear"
+    assert record.metrics["batch/loss"].count == 8
+    assert steps_of(workspace, "valid/accuracy") == [0, 1]
+
+
+def test_fastai_by_itself(workspace: Path) -> None:
+    """`autolog` adds the callback."""
+    import fastai.learner  # noqa: F401
+
+    gittrack.autolog("fastai")
+    fit_fastai(make_learner())
+    assert steps_of(workspace, "valid/accuracy") == [0, 1]
+
+
+def test_fastai_of_dvclive(workspace: Path) -> None:
+    """Names and points are those of the original."""
+    from gittrack.compat.dvclive.fastai import DVCLiveCallback
+
+    fit_fastai(make_learner(cbs=[DVCLiveCallback()]))
+    latest = json.loads(Path("dvclive/metrics.json").read_text())
+    assert {"train", "eval", "accuracy", "step"} <= set(latest)
+    assert "model: Linear\n" in Path("dvclive/params.yaml").read_text()
+    assert only_record(workspace).metrics["eval/loss"].count == 2
+
+
+def make_images(folder: Path) -> Path:
+    """Write a data set of two classes for classification, and return its folder."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for number in range(8):
+            path = folder / split / f"class{number % 2}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+def train_ultralytics(folder: Path, model: Any) -> None:
+    model.train(
+        data=str(make_images(folder / "images")),
+        epochs=1,
+        imgsz=32,
+        batch=4,
+        workers=0,
+        device="cpu",
+        project=str(folder / "yolo-runs"),
+        plots=False,
+        amp=False,
+        verbose=False,
+    )
+
+
+def test_ultralytics(tmp_path: Path, workspace: Path) -> None:
+    """Arguments, losses and metrics of each epoch, and the best weights."""
+    from ultralytics import YOLO
+
+    from gittrack.integrations.ultralytics import add_callbacks
+
+    model = YOLO("yolov8n-cls.yaml")
+    add_callbacks(model, name="y")
+    train_ultralytics(tmp_path, model)
+    record = only_record(workspace)
+    assert record.params["imgsz"] == 32
+    assert {"train/loss", "metrics/accuracy_top1"} <= set(record.metrics)
+    assert record.artifacts[0].type == "model"
+
+
+def test_ultralytics_by_itself(tmp_path: Path, workspace: Path) -> None:
+    """`autolog` adds the callbacks."""
+    from ultralytics import YOLO
+
+    gittrack.autolog("ultralytics")
+    train_ultralytics(tmp_path, YOLO("yolov8n-cls.yaml"))
+    assert "train/loss" in only_record(workspace).metrics
