@@ -230,6 +230,7 @@ def _loaded(context: RunContext, target: Target) -> Run:
     run._quiet = False  # noqa: SLF001  this is the other way to make one
     context = context._replace(environ=environ, is_joining=target.joins is not None)
     _Run.__init__(run, resume=target.resumes or False, context=context)
+    run._live = start_posting(run._opened, run._context)  # noqa: SLF001  the same
     _exports.add(run)
     return run
 

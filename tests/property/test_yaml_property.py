@@ -8,13 +8,13 @@ import string
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.values import to_plain
-from gittrack.yaml_text import InvalidYAMLError, parse_yaml
+from gittrack.yaml_text import InvalidYAMLError, parse_yaml, resolve_scalar
 
 
 def _plain(words: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -47,9 +47,19 @@ def test_reads_what_ruamel_writes(case: tuple[Any, bool]) -> None:
     assert parse_yaml(stream.getvalue()) == value
 
 
+def _has_odd_number_as_key(value: Any) -> bool:
+    """Say whether a key is a number of YAML 1.2 in another form than Python's, as `08`: only we keep it as written."""
+    if isinstance(value, dict):
+        texts = ((key, resolve_scalar(key)) for key in value)
+        is_odd = any(isinstance(number, (int, float)) and str(number) != key for key, number in texts)
+        return is_odd or any(map(_has_odd_number_as_key, value.values()))
+    return isinstance(value, list) and any(map(_has_odd_number_as_key, value))
+
+
 @given(plain, st.booleans())
 def test_agrees_with_ruamel_on_what_pyyaml_writes(value: Any, flow: bool) -> None:
     """What PyYAML dumped for plain data, both readers of YAML 1.2 understand alike."""
+    assume(not _has_odd_number_as_key(value))
     text = yaml.safe_dump(value, default_flow_style=flow)
     assert parse_yaml(text) == to_plain(_ruamel().load(text))
 
