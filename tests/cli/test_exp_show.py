@@ -81,6 +81,16 @@ def test_sorting_choosing_and_dropping_columns(three: Repository, repo_dir: Path
     assert "author" in header
 
 
+def test_what_a_monitor_logged_is_shown_when_it_is_asked_for(
+    repository: Repository, repo_dir: Path, gittrack: Gittrack
+) -> None:
+    """A dozen columns about the machine would hide what was trained; programs get them all."""
+    add_experiment(repository, "a", metrics={"acc": 0.5, "system/cpu/usage (%)": 71.5})
+    assert "system/cpu" not in "\n".join(gittrack("exp", "show", cwd=repo_dir))
+    for arguments in (["--keep", "cpu"], ["--all-columns"], ["--csv"], ["--md"]):
+        assert "system/cpu" in "\n".join(gittrack("exp", "show", *arguments, cwd=repo_dir))
+
+
 def test_only_changed_leaves_out_constants(
     repository: Repository, repo_dir: Path, gittrack: Gittrack, git: Callable[..., str]
 ) -> None:

@@ -24,6 +24,7 @@ gittrack exp show --sort-by accuracy --sort-order desc --only-changed
 gittrack exp show --rev main -n 5 --csv > experiments.csv
 gittrack exp show brave-otter
 """
+_OF_THE_MACHINE = "^system/"  # what a monitor logs would fill the screen; it is shown when it is asked for
 _N_PROBLEMS_SHOWN = 3
 
 
@@ -61,7 +62,7 @@ class ShowOptions(NamedTuple):
 @click.option("--keep", multiple=True, metavar="REGEX", help="Show only the params and metrics that match.")
 @click.option("--drop", multiple=True, metavar="REGEX", help="Leave out the columns that match.")
 @click.option("--only-changed", is_flag=True, help="Leave out params and metrics that are the same everywhere.")
-@click.option("--all-columns", is_flag=True, help="Add author, branch, tags, …; hide nothing.")
+@click.option("--all-columns", is_flag=True, help="Add author, branch, tags, system metrics, …; hide nothing.")
 @click.option("--precision", type=click.IntRange(1, 17), default=5, help="Significant digits for people (default 5).")
 @click.option("--no-pager", is_flag=True, help="Write straight to the terminal, whatever the length.")
 @format_options
@@ -223,6 +224,8 @@ def _arranged(table: Table, options: ShowOptions) -> Table:
         table = table.sort_by(options.sort_by, options.sort_order)
     if options.keep:
         table = table.keep(options.keep)
+    elif options.output_format is None and not options.all_columns:
+        table = table.drop([_OF_THE_MACHINE])
     if options.drop:
         table = table.drop(options.drop)
     return table.only_changed() if options.only_changed else table
