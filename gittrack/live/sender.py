@@ -27,6 +27,7 @@ CLIENT = "gittrack"
 MAX_POINTS = 1024  # in one request: encoding more would hold the interpreter up for milliseconds
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_PAUSE_S = 1.0, 60.0, 600.0
+_random = random.SystemRandom()  # of our own: a training script may have seeded that of the process
 
 
 class Pauses:
@@ -47,7 +48,7 @@ class Pauses:
         """
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0**self._n_failures)
         self._n_failures = min(self._n_failures + 1, 10)
-        pause *= random.uniform(0.5, 1.0)  # noqa: S311  no secret
+        pause *= _random.uniform(0.5, 1.0)
         if retry_after is not None and retry_after.strip().isdecimal():
             pause = max(pause, min(float(retry_after), _LONGEST_ASKED_PAUSE_S))
         return pause
