@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from gittrack.live_files.metric_files import Point
     from gittrack.live_files.surroundings import Surroundings
-    from gittrack.live_files.system import SystemMonitor
+    from gittrack.runs.monitor import SystemMonitor
 
 _MAX_FAST = 1 << 64
 _SYNC_INTERVAL_S = 0.25
@@ -385,14 +385,14 @@ class Live:
 
         Raises:
             ValueError: A name cannot be that of a file.
-            SystemMonitorError: psutil is missing.
+            MonitorError: psutil is missing.
         """
-        from gittrack.live_files.system import SystemMonitor
+        from gittrack.live_files.system import start_monitor
 
         if self._monitor is not None:
-            self._monitor.end()
+            self._monitor.close()
         folders = {"main": "/"} if directories_to_monitor is None else directories_to_monitor
-        self._monitor = SystemMonitor(self.log_metric, interval, num_samples, folders, self._warn)
+        self._monitor = start_monitor(self.log_metric, interval, num_samples, folders, self._warn)
 
     def next_step(self) -> None:
         """Say that the step is complete, and go to the next."""
@@ -468,7 +468,7 @@ class Live:
             self._step = self._summary.values["step"]
         self._note_step()
         if self._monitor is not None:
-            self._monitor.end()
+            self._monitor.close()
         if self._pid != os.getpid():
             return
         if self._is_writer and self._dvcyaml:

@@ -43,8 +43,8 @@ class Companions:
         if is_monitored and self._opened.lock is not None:
             from gittrack.runs.monitor import SystemMonitor
 
-            opened, folder = self._opened, str(self._context.directory)
-            self._monitor = SystemMonitor(opened.journal.metrics, folder, first_step=opened.first_system_step)
+            opened, folders = self._opened, {"main": str(self._context.directory)}
+            self._monitor = SystemMonitor(opened.journal.metrics, folders, first_step=opened.first_system_step)
             self._monitor.start()
 
     def send(self, alert: Alert, about: Callable[[], Mapping[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from gittrack.errors import GittrackError
 from gittrack.warn import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 INTERVAL_S = 1.0
 N_SAMPLES = 5
@@ -35,10 +35,11 @@ class SystemMonitor:
 
     Args:
         log: Takes the values of metrics, their step and their time in UTC epoch seconds.
-        folder: The folder whose disk is watched.
+        folders: The folders whose disks are watched, by the names that the metrics get.
         first_step: The step of the first values; each further time is one more.
         interval_s: Seconds between two looks.
         n_samples: How many looks make one value.
+        on_missing: Told once of a folder that is not there.
 
     Raises:
         MonitorError: psutil is not installed.
@@ -47,15 +48,17 @@ class SystemMonitor:
     def __init__(
         self,
         log: Callable[[Mapping[str, float], int, float], None],
-        folder: str,
+        folders: Mapping[str, str],
         *,
         first_step: int = 0,
         interval_s: float = INTERVAL_S,
         n_samples: int = N_SAMPLES,
+        on_missing: Callable[[str], object] | None = None,
     ) -> None:
         require_psutil()
         self._log = log
-        self._folder = folder
+        self._folders = folders
+        self._on_missing = on_missing
         self._step = first_step
         self._interval_s = interval_s
         self._n_samples = n_samples
@@ -77,7 +80,7 @@ class SystemMonitor:
 
     def _work(self) -> None:
         try:
-            machine = Machine(self._folder)
+            machine = Machine(self._folders, self._on_missing)
             try:
                 self._watch(machine)
             finally:
@@ -105,14 +108,17 @@ class Machine:
     """What can be seen of this machine.
 
     Args:
-        folder: The folder whose disk is watched.
+        folders: The folders whose disks are watched, by the names that the metrics get.
+        on_missing: Told once of a folder that is not there.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folders: Mapping[str, str], on_missing: Callable[[str], object] | None = None) -> None:
         import psutil
 
         self._psutil = psutil
-        self._folder = folder
+        self._folders = folders
+        self._on_missing = on_missing
+        self._missing: set[str] = set()
         self._gpus = Gpus()
         psutil.cpu_percent(percpu=True)  # what comes next is the use since this call
 
@@ -121,8 +127,7 @@ class Machine:
         psutil = self._psutil
         values: dict[str, float] = {"system/cpu/count": psutil.cpu_count() or 1}
         values["system/ram/total (GB)"] = psutil.virtual_memory().total / _GB
-        with contextlib.suppress(OSError):
-            values["system/disk/total (GB)/main"] = psutil.disk_usage(self._folder).total / _GB
+        values.update({f"system/disk/total (GB)/{name}": disk.total / _GB for name, disk in self._disks()})
         return {**values, **self._gpus.constants()}
 
     def look(self) -> dict[str, float]:
@@ -136,11 +141,19 @@ class Machine:
             "system/ram/usage (%)": memory.percent,
             "system/ram/usage (GB)": (memory.total - memory.available) / _GB,
         }
-        with contextlib.suppress(OSError):  # the folder is gone, or its disk
-            disk = psutil.disk_usage(self._folder)
-            values["system/disk/usage (%)/main"] = disk.percent
-            values["system/disk/usage (GB)/main"] = disk.used / _GB
+        for name, disk in self._disks():
+            values[f"system/disk/usage (%)/{name}"] = disk.percent
+            values[f"system/disk/usage (GB)/{name}"] = disk.used / _GB
         return {**values, **self._gpus.look()}
+
+    def _disks(self) -> Iterator[tuple[str, Any]]:
+        for name, folder in self._folders.items():
+            try:
+                yield name, self._psutil.disk_usage(folder)
+            except OSError:  # the folder is gone, or its disk
+                if self._on_missing is not None and name not in self._missing:
+                    self._missing.add(name)
+                    self._on_missing(folder)
 
     def close(self) -> None:
         """Let the driver go."""

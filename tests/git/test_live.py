@@ -476,3 +476,22 @@ def test_params_that_contain_themselves_are_refused() -> None:
     with gittrack.Live(save_dvc_exp=False) as live, pytest.raises(errors.InvalidParameterTypeError):
         live.log_params(params)
     assert not Path("dvclive/params.yaml").exists()
+
+
+def test_the_machine_is_logged(repo_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Use as plots, what does not change in the summary alone; a folder that is not there is said once."""
+    with gittrack.Live() as live:
+        live.monitor_system(0.5, 1, {"main": str(repo_dir), "gone": str(repo_dir / "gone")})
+        time.sleep(0.5)
+    summary = json.loads(Path("dvclive/metrics.json").read_text(encoding="utf-8"))["system"]
+    assert summary["cpu"]["count"] == os.cpu_count()
+    assert 0 < summary["ram"]["usage (GB)"] < summary["ram"]["total (GB)"]
+    assert summary["disk"]["usage (%)"].keys() == {"main"}
+    plots = {path.relative_to("dvclive/plots/metrics/system").as_posix() for path in Path("dvclive").rglob("*.tsv")}
+    assert {"cpu/usage (%).tsv", "disk/usage (GB)/main.tsv"} <= plots
+    assert not [name for name in plots if "total" in name or "count" in name]
+    said = [record.message for record in caplog.records]
+    assert len([text for text in said if "Couldn't find directory" in text]) == 1
+    assert [text for text in said if "`interval` is set to 0.1 seconds" in text]
+    with pytest.raises(ValueError, match="should be a valid name"):
+        live.monitor_system(directories_to_monitor={"a/../b": "/"})

@@ -77,14 +77,14 @@ def monitor(logged: list[Any], tmp_path: Path) -> Iterator[SystemMonitor]:
     def log(values: Mapping[str, float], step: int, seconds: float) -> None:
         logged.append((dict(values), step, seconds))
 
-    monitor = SystemMonitor(log, str(tmp_path), first_step=7, interval_s=0.01, n_samples=2)
+    monitor = SystemMonitor(log, {"main": str(tmp_path)}, first_step=7, interval_s=0.01, n_samples=2)
     yield monitor
     monitor.close()
 
 
 def test_the_values_are_those_of_psutil(tmp_path: Path) -> None:
     """Memory and disk are compared with a question of our own at the same time."""
-    machine = Machine(str(tmp_path))
+    machine = Machine({"main": str(tmp_path)})
     constants, values = machine.constants(), machine.look()
     machine.close()
     memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(tmp_path))
@@ -99,7 +99,7 @@ def test_the_values_are_those_of_psutil(tmp_path: Path) -> None:
 
 def test_a_busy_processor_shows(tmp_path: Path) -> None:
     """Half a second of work on one core is seen as at least half of that core."""
-    machine = Machine(str(tmp_path))
+    machine = Machine({"main": str(tmp_path)})
     end = time.process_time() + 0.5
     while time.process_time() < end:
         pass
@@ -156,7 +156,7 @@ def test_means_are_logged_step_by_step(monitor: SystemMonitor, logged: list[Any]
 
 def test_a_short_run_has_a_point(logged: list[Any], tmp_path: Path) -> None:
     """Also one that ends before the first look."""
-    monitor = SystemMonitor(lambda values, *_: logged.append(values), str(tmp_path))
+    monitor = SystemMonitor(lambda values, *_: logged.append(values), {"main": str(tmp_path)})
     monitor.start()
     monitor.close()
     assert len(logged) == 1
@@ -168,7 +168,7 @@ def test_a_fault_is_a_warning(
 ) -> None:
     """What fails in the thread ends the monitor, not the training."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: 1 / 0)
-    monitor = SystemMonitor(lambda *_: None, str(tmp_path))
+    monitor = SystemMonitor(lambda *_: None, {"main": str(tmp_path)})
     monitor.start()
     monitor.close()
     assert "the machine is not monitored any more: ZeroDivisionError" in caplog.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gittrack.live_files.system import SystemMonitor as _SystemMonitor
+from gittrack.runs.monitor import SystemMonitor as _SystemMonitor
 
 METRIC_CPU_COUNT = "system/cpu/count"
 METRIC_CPU_USAGE_PERCENT = "system/cpu/usage (%)"
