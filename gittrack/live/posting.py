@@ -64,25 +64,6 @@ class LivePosting:
         self._preparing.join(_READY_WAIT_S)
         return self._spool
 
-    def add_plots(self, step: int, plots: dict[str, Any]) -> None:
-        """Post plots that are no series, such as curves and images; they are on disk when the call returns.
-
-        Args:
-            step: The step they belong to.
-            plots: Files of plots, each with ``data`` (a list of mappings) or ``image`` (bytes, or base64).
-
-        Raises:
-            UnsendableEventError: A value has no plain form.
-        """
-        spool = self.spool if self._pid == os.getpid() else None
-        if spool is None:
-            return
-        from gittrack.live.event import Event
-        from gittrack.live.plain import make_plain
-
-        plain = make_plain(Event("data", "", "", "", plots=plots)).plots
-        self._guarded(lambda: spool.add_plots(step, plain))
-
     def prepare_end(self) -> None:
         """Take all that the run has logged, before its folder goes."""
         if self._pid != os.getpid():

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gittrack.live.answer import NotTakenError
-from gittrack.live.event import MAX_PLOTS, Event, UnsendableEventError, build_body, split_body
+from gittrack.live.event import MAX_PLOTS, Event, build_body
 from gittrack.live.journal_tail import METRICS_FILE, PARAM_KINDS, PARAMS_FILE, EventsTail, JournalTail
 from gittrack.live.pictures import PICTURES_FOLDER, read_picture
 from gittrack.live.plain import make_plain
@@ -92,7 +91,7 @@ class Sender:
         if not self._position.is_started:
             self._send_start()
             return True
-        return self._send_series() or self._send_picture() or self._send_plots() or self._send_params()
+        return self._send_series() or self._send_picture() or self._send_params()
 
     def send_end(self, end: End) -> None:
         """Tell how the run ended, when all else was sent, and remove the spool.
@@ -166,20 +165,6 @@ class Sender:
         self._pictures.popleft()
         self._move(files={**self._position.files, name: event.end})
         return True
-
-    def _send_plots(self) -> bool:
-        """Send the next plot or image that is not in the journal."""
-        for step, plots in self.spool.read_plots(self._position.n_plots):
-            problem = None
-            try:
-                body = build_body(self._event("data", step=step, plots=plots), self._run.repo_url)
-                for request in islice(split_body(body), 1, None):  # what is beside the plots goes with the series
-                    self._deliver(request)
-            except UnsendableEventError as error:
-                problem = error.message
-            self._move(n_plots=self._position.n_plots + 1, problem=problem)
-            return True
-        return False
 
     def _send_params(self) -> bool:
         """Send params that no point was logged after."""

@@ -29,7 +29,6 @@ from gittrack.runs.locks import FileLock, is_locked
 from gittrack.values import dump_json, load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from gittrack.git.repository import Repository
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 LIVE = "live"
 KEPT_FOR_S = 30 * 86_400.0  # what no receiver took in a month is of no use to a live view
 
-_LOCK, _RUN, _END, _POSITION, _PLOTS = "lock", "run.json", "end.json", "position.json", "plots"
+_LOCK, _RUN, _END, _POSITION = "lock", "run.json", "end.json", "position.json"
 _DONE = ".done-"  # a folder that is being removed
 _MEDIA, _PLOTS_OF_RUN = "media", "plots"  # the latter in the run's own folder
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -83,7 +82,6 @@ class Position(NamedTuple):
     Attributes:
         is_started: Whether it knows of the start.
         files: How many bytes of each journal it has, by the file's name; of events, up to the last plot.
-        n_plots: How many of the events in ``plots/`` it has.
         step: The highest step it has.
         problem: Why it took no more, the last time; None when it did.
         is_refused: Whether it refused for good, so that only a person can help.
@@ -91,7 +89,6 @@ class Position(NamedTuple):
 
     is_started: bool = False
     files: dict[str, int] = {}  # noqa: RUF012  never changed
-    n_plots: int = 0
     step: int = 0
     problem: str | None = None
     is_refused: bool = False
@@ -144,33 +141,6 @@ class Spool:
                 if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
                     self._link_media(entry)
 
-    def add_plots(self, step: int, plots: dict[str, Any]) -> None:
-        """Keep plots until they are posted.
-
-        Args:
-            step: The step they belong to.
-            plots: Plots of the protocol, in plain JSON.
-
-        Raises:
-            OSError: The disk refuses.
-        """
-        folder = self.path / _PLOTS
-        folder.mkdir(exist_ok=True)
-        number = max((int(path.stem) for path in folder.glob("[0-9]*.json")), default=-1) + 1
-        self._write(f"{_PLOTS}/{number:08}.json", {"step": step, "plots": plots})
-
-    def read_plots(self, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the step and the plots of each event that was kept.
-
-        Args:
-            first: How many to leave out at the beginning.
-        """
-        for path in sorted((self.path / _PLOTS).glob("[0-9]*.json")):
-            if int(path.stem) >= first and isinstance(event := load_json(path.read_bytes()), dict):
-                step, plots = event.get("step"), event.get("plots")
-                if isinstance(step, int) and isinstance(plots, dict):
-                    yield step, plots
-
     def write_end(self, end: End) -> None:
         """Keep how the run ended."""
         self._write(_END, end._asdict())
@@ -204,8 +174,6 @@ class Spool:
         n_bytes = 0
         for path in self.journals():
             n_bytes += max(0, path.stat().st_size - position.files.get(path.name, 0))
-        for path in sorted((self.path / _PLOTS).glob("[0-9]*.json"))[position.n_plots :]:
-            n_bytes += path.stat().st_size
         return n_bytes
 
     def is_expired(self) -> bool:

@@ -76,6 +76,7 @@ class Connection:
         self._session = requests.Session()
         # Whatever `.netrc` says of the host would replace the token, unless somebody else gives the header.
         self._session.auth = _keep_headers
+        self._is_set_up = False
 
     def post(self, body: Mapping[str, Any]) -> Answer:
         """Post one body and return the answer; a network that fails is an answer too.
@@ -84,6 +85,7 @@ class Connection:
             body: Plain JSON without NaN.
         """
         try:
+            self._set_up()
             with self._session.post(
                 self.url,
                 json=body,
@@ -98,6 +100,15 @@ class Connection:
             return Answer(None, describe_failure(error))
         except (requests.RequestException, ValueError) as error:  # urllib3 lets some URLs fail as a ValueError
             return Answer(None, describe_failure(error), is_passing=False)
+
+    def _set_up(self) -> None:
+        """Take proxies and certificates from the environment, once: `requests` would search it for each request."""
+        if not self._is_set_up:
+            session = self._session
+            settings: Mapping[str, Any] = session.merge_environment_settings(self.url, {}, None, None, None)
+            session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
+            session.trust_env = False
+            self._is_set_up = True
 
     def close(self) -> None:
         """Close it."""

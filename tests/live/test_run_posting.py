@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import signal
 import subprocess
@@ -9,7 +11,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import gittrack
 from gittrack.live import posting, sender
@@ -366,19 +370,51 @@ def test_more_metrics_than_a_request_may_have(receiver: LiveServer) -> None:
 
 @quick
 def test_plots_that_are_not_series(receiver: LiveServer) -> None:
-    """Curves and images wait in the spool as the series do."""
+    """What a run logs beside its series comes with its step: rows of curves and tables, images; texts are left out."""
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     with gittrack.Run(name="fox", quiet=True) as run:
-        assert run._live is not None
-        run._live.add_plots(
-            7, {"roc.json": {"data": [{"fpr": 0.0, "tpr": float("nan")}]}, "a.png": {"image": b"\x89P"}}
-        )
-        wait_until(lambda: any("roc.json" in body.get("plots", {}) for body in receiver.bodies))
-    body = next(body for body in receiver.bodies if "roc.json" in body.get("plots", {}))
-    assert body["step"] == 7
-    assert body["plots"] == {
-        "roc.json": {"data": [{"fpr": 0.0, "tpr": "nan"}], "props": {"text_numbers": ["tpr"]}},
-        "a.png": {"image": "iVA="},
+        run.log_metric("loss", 0.5, step=7)
+        run.log_roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], step=7)
+        run.log_table("rows", [{"a": 1, "b": float("nan")}], step=7)
+        run.log_image("sample", image, step=7)
+        run.log_text("note", "hello")
+        wait_until(lambda: len(plots_of(receiver)) == 3)
+    plots = plots_of(receiver)
+    assert {one["step"] for one in plots.values()} == {7}
+    by_kind = {one["plot"].get("props", {}).get("kind"): one["plot"] for one in plots.values()}
+    roc, table, picture = (by_kind[kind] for kind in ("roc", "table", None))
+    assert [(row["fpr"], row["tpr"]) for row in roc["data"]] == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]
+    assert roc["props"]["values"] == {"auc": 0.75}
+    assert table["data"] == [{"a": 1, "b": "nan"}]
+    shown = Image.open(io.BytesIO(base64.b64decode(picture["image"])))
+    assert np.array_equal(np.asarray(shown), image)
+
+
+def plots_of(receiver: LiveServer) -> dict[str, dict[str, Any]]:
+    """Return the plots that are no series of metrics, by their files, each with the step that it came with."""
+    return {
+        file: {"plot": plot, "step": body["step"]}
+        for body in receiver.bodies
+        for file, plot in body.get("plots", {}).items()
+        if not file.endswith(".tsv")
     }
+
+
+def test_the_proxy_of_the_environment_is_used(
+    receiver: LiveServer, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event goes through it, and none where the host is an exception."""
+    monkeypatch.setenv("http_proxy", receiver.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    git("config", "gittrack.live.url", "http://studio.invalid/")
+    with gittrack.Run(name="fox", quiet=True) as run:
+        run.log_metric("loss", 0.5)
+    paths = [request.path for request in receiver.requests]
+    assert len(paths) > 2
+    assert set(paths) == {"http://studio.invalid/api/live"}
+    git("config", "gittrack.live.url", receiver.url)
+    gittrack.Run(name="owl", quiet=True).end()
+    assert {request.path for request in receiver.requests[len(paths) :]} == {"/api/live"}
 
 
 def test_numbers_that_json_cannot_hold(receiver: LiveServer) -> None:
