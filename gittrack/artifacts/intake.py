@@ -14,13 +14,12 @@ import itertools
 import os
 import shutil
 import stat
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.artifacts.copying import ContentChangedError, clone_file, copy_hashed, read_exactly, write_all
-from gittrack.artifacts.digest import Digest, hash_bytes, hash_mapped, read_pieces
+from gittrack.artifacts.digest import hash_bytes, hash_mapped, read_pieces
 from gittrack.artifacts.partial import Partial
-from gittrack.artifacts.spreading import MIN_ITEMS, Spread
+from gittrack.artifacts.spreading import MIN_ITEMS
 from gittrack.artifacts.syncing import sync_file, sync_file_system, sync_folder
 from gittrack.errors import GittrackError
 from gittrack.scratch import new_folder_name, sweep_scratch
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gittrack.artifacts.cache import Cache
+    from gittrack.artifacts.digest import Digest
+    from gittrack.artifacts.taking import Taking
     from gittrack.artifacts.walk import FoundFile
 
 _SMALL_BYTES = 1 << 20
@@ -43,7 +44,6 @@ RESUME_ABOVE_BYTES = 64 << 20  # what has arrived of a larger object is kept for
 _OPEN_SOURCE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
 _OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
 _READ_ONLY = 0o444
-_RECORD = struct.Struct("<32s66s?")  # of a file that a fork took: its digest, the name if it is new, whether to sync it
 _NO_PLACE = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ENOENT}
 
 
@@ -61,6 +61,20 @@ class Taken(NamedTuple):
 
     digest: Digest
     info: os.stat_result
+
+
+class Staged(NamedTuple):
+    """What a fork did with a file.
+
+    Attributes:
+        digest: Of its content.
+        name: The file in the folder of the batch; empty when there was nothing to write.
+        is_unsynced: Whether that is still to be brought to the disk.
+    """
+
+    digest: Digest
+    name: str
+    is_unsynced: bool
 
 
 class Intake:
@@ -138,9 +152,51 @@ class Intake:
             files: The files; their folders are open, and stay open until the work is done.
             on_bytes: Called with the number of bytes of each file.
         """
+        from gittrack.artifacts.taking import Taking
+
         if len(files) >= MIN_ITEMS:
             self._list_present()
-        return Taking(self, files, on_bytes)
+        return Taking(self, files, f"{self._new_name()}-", on_bytes)
+
+    def stage_in_fork(self, file: FoundFile, prefix: str) -> Staged | None:
+        """Take a file in a fork, which shares the folder of the batch but nothing else.
+
+        Args:
+            file: The file.
+            prefix: What the names begin with that this fork makes; no other process of the batch uses it.
+
+        Returns:
+            What `accept` needs to know; None when the file changed since it was listed.
+        """
+        self._prefix = prefix
+        n_before = len(self._pending)
+        taken = self.add_file(file.name, file.folder_fd)
+        if not _is_same(taken.info, file.info):
+            return None
+        name = self._pending[taken.digest] if len(self._pending) > n_before else ""
+        return Staged(taken.digest, name, is_unsynced=name in self._unsynced[-1:])
+
+    def accept(self, staged: Staged, size: int) -> None:
+        """Count what a fork wrote as pending; not twice, where two processes wrote the same.
+
+        Args:
+            staged: What the fork did.
+            size: The file's size in bytes.
+        """
+        if not staged.name:
+            return
+        if staged.digest in self._pending:
+            if staged.name != self._pending[staged.digest]:
+                self._drop(staged.name)
+            return
+        self._pending[staged.digest] = staged.name
+        self.n_new_bytes += size
+        if staged.is_unsynced:
+            self._unsynced.append(staged.name)
+
+    def note_leftovers(self) -> None:
+        """Know that a fork which ended early may have left half a file among those of the batch."""
+        self._is_tidy = False
 
     def add_object(
         self, source: int, size: int, digest: Digest, on_bytes: Callable[[int], object] | None = None
@@ -277,17 +333,6 @@ class Intake:
         self._drop(name)
         return digest
 
-    def _accept(self, digest: Digest, staged: str, size: int, *, is_unsynced: bool) -> None:
-        """Count an object as pending that a fork wrote; not twice, where two processes wrote the same."""
-        if digest in self._pending:
-            if staged != self._pending[digest]:
-                self._drop(staged)
-            return
-        self._pending[digest] = staged
-        self.n_new_bytes += size
-        if is_unsynced:
-            self._unsynced.append(staged)
-
     def _open_small(self, digest: Digest) -> tuple[str, int]:
         """Make the file of a small object, open for writing, under the name that it will have, if that is free."""
         name = f"{digest[:2]}/{digest[2:]}"
@@ -367,75 +412,6 @@ class Intake:
             os.unlink(name, dir_fd=self._folder_fd)
         except OSError:
             self._is_tidy = False
-
-
-class Taking:
-    """Files on their way into a batch; leave the ``with`` block to end what is not finished.
-
-    A fork writes into the folder of the batch, under names that no other process of it uses, and tells the digest and
-    the name of each file; what this process knows of the batch it cannot change.
-
-    Args:
-        intake: The batch.
-        files: The files.
-        on_bytes: Called with the number of bytes of each file.
-    """
-
-    def __init__(
-        self, intake: Intake, files: Sequence[FoundFile], on_bytes: Callable[[int], object] | None = None
-    ) -> None:
-        self._intake = intake
-        self._files = files
-        self._on_bytes = on_bytes
-        self._taken: dict[int, Taken] = {}
-        self._names = intake._new_name()  # noqa: SLF001  a part of the batch
-        self._spread = Spread(len(files), _RECORD.size, self._take_in_fork)
-
-    def finish(self) -> list[Taken]:
-        """Wait for the files, and return what they are.
-
-        Raises:
-            GittrackError: See `Intake.add_file`.
-            OSError: The same.
-        """
-        if self._spread.finish(self._take):
-            self._intake._is_tidy = False  # noqa: SLF001  a fork that ended early may have left half a file
-        for item, file in enumerate(self._files):
-            record = self._spread.record(item)
-            if record is not None:
-                self._accept(item, file, record)
-        return [self._taken[item] for item in range(len(self._files))]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._spread.close()
-
-    def _take(self, item: int) -> None:
-        self._taken[item] = self._intake.add_file(self._files[item].name, self._files[item].folder_fd, self._on_bytes)
-
-    def _take_in_fork(self, fork: int, item: int) -> bytes | None:
-        intake, file = self._intake, self._files[item]
-        intake._prefix = f"{self._names}-{fork}-"  # noqa: SLF001  of the fork's own copy
-        n_before = len(intake._pending)  # noqa: SLF001  the same
-        taken = intake.add_file(file.name, file.folder_fd)
-        if not _is_same(taken.info, file.info):
-            return None  # this process takes it again, and sees what it is now
-        staged = intake._pending[taken.digest] if len(intake._pending) > n_before else ""  # noqa: SLF001  the same
-        is_unsynced = staged in intake._unsynced[-1:]  # noqa: SLF001  the same
-        return _RECORD.pack(bytes.fromhex(taken.digest), staged.encode(), is_unsynced)
-
-    def _accept(self, item: int, file: FoundFile, record: bytes) -> None:
-        """Take over what a fork did; an empty name says that it had nothing to write."""
-        raw, name, is_unsynced = _RECORD.unpack(record)
-        digest, staged, size = Digest(raw.hex()), name.rstrip(b"\0").decode(), file.info.st_size
-        if staged:
-            self._intake._accept(digest, staged, size, is_unsynced=is_unsynced)  # noqa: SLF001  a part of the batch
-        if item not in self._taken:
-            self._taken[item] = Taken(digest, file.info)
-            if self._on_bytes is not None:
-                self._on_bytes(size)
 
 
 class Incoming:

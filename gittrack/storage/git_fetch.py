@@ -122,7 +122,8 @@ class _Fetcher:
         while queue and not self._is_here(parcel):
             parts = list(itertools.takewhile(_is_part, queue))
             groups = [[name] for name in parts] or [[name for name in queue if not _is_part(name)][:_N_ORIGINS_AT_ONCE]]
-            queue = [name for name in queue if name not in {one for group in groups for one in group}]
+            chosen = {name for group in groups for name in group}
+            queue = [name for name in queue if name not in chosen]
             held = [present for group in groups if (present := [name for name in group if self._is_held(name)])]
             ahead = self._place.n_at_once if self._place.n_at_once > 1 else 0
             received = entered_ahead((self._received(present, 0) for present in held), ahead)

@@ -10,12 +10,10 @@ import pytest
 
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.digest import hash_bytes
-from gittrack.artifacts.pointer import SUFFIX, parse_pointer
+from gittrack.artifacts.pointer import SUFFIX
 from gittrack.workspace.add import add
-from gittrack.workspace.checkout import checkout
-from gittrack.workspace.compare import is_whole
-from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.workspace import Workspace
+from tests.support.artifacts import check_store, copies, restore_all
 from tests.support.git_repository import make_repository, open_repository
 from tests.support.steps import run_steps
 
@@ -48,15 +46,6 @@ def write_files(folder: Path) -> None:
         (folder / name).write_bytes(data)
 
 
-def copies(template: Path) -> Iterator[Path]:
-    """Yield a fresh copy of a repository as often as it is asked for; all have the same place."""
-    folder = template.with_name("repo")
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(template, folder)
-        yield folder
-
-
 def count_steps(work: Callable[[Path], object], folder: Path) -> int:
     ending = run_steps(lambda: work(folder))
     assert not ending.error
@@ -66,24 +55,6 @@ def count_steps(work: Callable[[Path], object], folder: Path) -> int:
 def add_all(folder: Path) -> None:
     with Workspace.open(open_repository(folder)) as workspace:
         add(workspace, ARTIFACTS)
-
-
-def restore_all(folder: Path) -> None:
-    with Workspace.open(open_repository(folder)) as workspace:
-        result = checkout(workspace, list_workspace_pointers(workspace.repository).tracked)
-        if result.failed:
-            raise OSError(str(result.failed))
-        assert not result.kept
-        assert not result.absent
-
-
-def check_store(folder: Path) -> None:
-    """Every object is whole, every pointer has its objects, and the files are what they were."""
-    cache = Cache(folder / ".git/gittrack/cache")
-    assert all(cache.is_intact(digest) for digest in cache.list_digests())
-    for name in folder.glob(f"*{SUFFIX}"):
-        pointer = parse_pointer(name.read_bytes())
-        assert is_whole(cache, pointer.digest, pointer.kind)
 
 
 def check_files(folder: Path) -> None:

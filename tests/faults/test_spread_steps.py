@@ -15,21 +15,18 @@ from gittrack.artifacts import intake, spreading
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.intake import Intake
 from gittrack.artifacts.manifest import FileEntry
-from gittrack.artifacts.pointer import SUFFIX, parse_pointer
+from gittrack.artifacts.pointer import SUFFIX
 from gittrack.artifacts.restore import Restorer
 from gittrack.artifacts.spreading import Spread
 from gittrack.workspace import contents
 from gittrack.workspace.add import add
-from gittrack.workspace.checkout import checkout
-from gittrack.workspace.compare import is_whole
-from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.workspace import Workspace
-from tests.support.artifacts import read_files, write_files
+from tests.support.artifacts import check_store, copies, read_files, restore_all, write_files
 from tests.support.git_repository import make_repository, open_repository
 from tests.support.steps import run_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 # Some contents are there twice, in the share of one process and of two; one file is large.
@@ -52,33 +49,9 @@ def template(tmp_path: Path) -> Path:
     return write_files(make_repository(tmp_path / "template", "--template="), FILES)
 
 
-def copies(template: Path) -> Iterator[Path]:
-    """Yield a fresh copy of a repository as often as it is asked for; all have the same place."""
-    folder = template.with_name("repo")
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(template, folder)
-        yield folder
-
-
 def add_all(folder: Path) -> None:
     with Workspace.open(open_repository(folder)) as workspace:
         add(workspace, ["data"])
-
-
-def restore_all(folder: Path) -> None:
-    with Workspace.open(open_repository(folder)) as workspace:
-        result = checkout(workspace, list_workspace_pointers(workspace.repository).tracked)
-        if result.failed:
-            raise OSError(str(result.failed))
-
-
-def check_store(folder: Path) -> None:
-    cache = Cache(folder / ".git/gittrack/cache")
-    assert all(cache.is_intact(digest) for digest in cache.list_digests())
-    for name in folder.glob(f"*{SUFFIX}"):
-        pointer = parse_pointer(name.read_bytes())
-        assert is_whole(cache, pointer.digest, pointer.kind)
 
 
 def count_steps(work: Callable[[Path], object], folder: Path) -> int:

@@ -467,3 +467,16 @@ def test_two_receivers(receiver: LiveServer, git: Callable[..., str], repository
         gittrack.Run(name="open", quiet=True).end()
     assert {body["name"] for body in receiver.bodies} == {"open"}
     assert len(list_spools(repository)) == 1
+
+
+def test_the_logger_of_dvclive_posts_its_run(receiver: LiveServer) -> None:
+    """Start, points and end, as of any run."""
+    with gittrack.Live(exp_name="fox") as live:
+        live.log_param("lr", 0.1)
+        for step in range(3):
+            live.log_metric("loss", 1 / (step + 1))
+            live.next_step()
+    assert next(body["type"] for body in receiver.bodies) == "start"
+    assert receiver.points("loss") == [1.0, 1 / 2, 1 / 3]
+    assert receiver.bodies[-1]["type"] == "done"
+    assert receiver.bodies[-1]["params"][".gittrack/params.json"]["lr"] == 0.1

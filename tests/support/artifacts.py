@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.cache import Cache
 from gittrack.artifacts.intake import Intake
+from gittrack.artifacts.pointer import SUFFIX, parse_pointer
 from gittrack.workspace.add import NOTHING_SAID, add
 from gittrack.workspace.checkout import checkout
+from gittrack.workspace.compare import is_whole
 from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.workspace import Workspace
 from tests.support.git_repository import open_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gittrack.artifacts.digest import Digest
@@ -80,3 +83,30 @@ def age(path: Path, days: float = 30) -> None:
 
     moment = time.time() - days * 86_400
     os.utime(path, (moment, moment))
+
+
+def copies(template: Path) -> Iterator[Path]:
+    """Yield a fresh copy of a repository as often as it is asked for; all have the same place."""
+    folder = template.with_name("repo")
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(template, folder)
+        yield folder
+
+
+def check_store(folder: Path) -> None:
+    """Every object of a repository's cache is whole, and every pointer at its top has its objects."""
+    cache = Cache(folder / ".git/gittrack/cache")
+    assert all(cache.is_intact(digest) for digest in cache.list_digests())
+    for name in folder.glob(f"*{SUFFIX}"):
+        pointer = parse_pointer(name.read_bytes())
+        assert is_whole(cache, pointer.digest, pointer.kind)
+
+
+def restore_all(folder: Path) -> None:
+    """Restore every artifact of a repository; what goes wrong is an `OSError`, as the disk's."""
+    result = restore(folder)
+    if result.failed:
+        raise OSError(str(result.failed))
+    assert not result.kept
+    assert not result.absent
