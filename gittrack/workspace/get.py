@@ -12,7 +12,7 @@ from gittrack.experiments.lineage import read_logged
 from gittrack.experiments.names import NAMESPACE
 from gittrack.git.objects import read_commit, read_path
 from gittrack.git.process import Git, clean_environment
-from gittrack.git.remotes import is_address, strip_credentials
+from gittrack.git.remotes import is_address, list_remotes, strip_credentials
 from gittrack.git.repository import Repository
 from gittrack.git.transfer import QUIET, fetch_refs, list_remote_refs
 from gittrack.paths import check_repository_path
@@ -72,11 +72,16 @@ def open_source(
         ExperimentMissingError: There is no such experiment or revision.
     """
     local = folder / source
+    ref = None
     if local.is_dir():
         repository = Repository.discover(local, environ)
-        yield repository, resolve_revision(repository, revision or "HEAD").commit
-        return
-    if not is_address(source):
+        commit = resolve_revision(repository, revision or "HEAD").commit
+        if repository.work_tree is not None or list_remotes(repository):
+            yield repository, commit
+            return
+        # What others push to: its artifacts are in its refs, and a cache does not belong into it.
+        source, ref = str(repository.git_dir), commit
+    elif not is_address(source):
         shown = strip_credentials(source)
         raise NotTrackedError(
             f"'{shown}' is neither a folder nor an address", hint="name a repository: a path or a URL"
@@ -86,7 +91,7 @@ def open_source(
     try:
         with scratch_folder(root) as scratch:
             repository = _make_repository(scratch / "repository", source, folder, environ)
-            ref = _find_ref(repository, revision, access)
+            ref = ref or _find_ref(repository, revision, access)
             fetch_refs(repository, REMOTE, [f"+{ref}:{_REF}"], depth=1, access=access)
             commit = resolve_revision(repository, _REF).commit
             (repository.git_dir / "HEAD").write_text(f"{commit}\n", encoding="ascii")

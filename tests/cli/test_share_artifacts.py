@@ -139,7 +139,7 @@ def test_damage_is_repaired_from_where_it_is_shared(ada: Path, gittrack: Gittrac
     check_files(ada)
 
 
-@pytest.mark.parametrize("source", ["folder", "address"])
+@pytest.mark.parametrize("source", ["folder", "address", "bare folder"])
 def test_get_takes_artifacts_out_of_any_repository(tmp_path: Path, ada: Path, gittrack: Gittrack, source: str) -> None:
     """An artifact, a folder or a file inside of one, a plain file, of HEAD or an experiment; nothing is overwritten."""
     gittrack("exp", "save", "-n", "first", cwd=ada)
@@ -148,7 +148,9 @@ def test_get_takes_artifacts_out_of_any_repository(tmp_path: Path, ada: Path, gi
     commit(ada, "Newer")
     gittrack("push", cwd=ada)
     run_git("push", "-q", "origin", "main", cwd=ada)
-    repo = str(ada) if source == "folder" else (tmp_path / "team.git").as_uri()
+    team = tmp_path / "team.git"
+    repo = {"folder": str(ada), "address": team.as_uri(), "bare folder": "../team.git"}[source]
+    before = sorted(path for path in team.rglob("*") if "gittrack" in path.name)
     here = tmp_path / "here"
     here.mkdir()
     assert gittrack("get", repo, "model.pt", cwd=here) == ["got model.pt (5 bytes)"]
@@ -168,6 +170,7 @@ def test_get_takes_artifacts_out_of_any_repository(tmp_path: Path, ada: Path, gi
     gittrack("get", repo, "../x", cwd=here, code=1)
     gittrack("get", repo, "model.pt", "--rev", "nothing", "-o", "x", cwd=here, code=1)
     assert sorted(path.name for path in here.iterdir()) == ["a", "data", "model.pt", "old.pt", "sub", "train.py"]
+    assert sorted(path for path in team.rglob("*") if "gittrack" in path.name) == before  # no cache in what is shared
 
 
 def git_with_hooks(*args: str, cwd: Path) -> str:
