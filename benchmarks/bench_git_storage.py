@@ -21,6 +21,8 @@ FILE_BYTES = 1 << 30
 N_OBJECTS = 10_000
 # Above its threshold git compresses what it hashes, only to drop it: ten times as slow, and no measure of SHA-1.
 HASH_OBJECT = ["git", "-c", "core.bigFileThreshold=4g", "hash-object", "big.bin"]
+# A remote that is a folder is read where it is, unless a program is named that serves it.
+BY_PROTOCOL = ["-c", "remote.origin.uploadpack=git-upload-pack"]
 PUSH_LIMIT, PULL_LIMIT, PRESENT_LIMIT_S = 3.0, 2.5, 1.0
 
 
@@ -50,7 +52,7 @@ def measure(base: Path, repeats: int, file_bytes: int = FILE_BYTES, n_objects: i
 
 def transfer_figures(work: Path, repeats: int, file_bytes: int) -> list[Figure]:
     """Return what pushing and pulling a large file takes."""
-    hashing, pushing, pulling = [], [], []
+    hashing, pushing, pulling, receiving = [], [], [], []
     for _ in range(repeats):
         run(["git", "init", "-q", "--bare", "-b", "main", "remote.git"], work)
         source = make_repository(work / "source")
@@ -63,17 +65,20 @@ def transfer_figures(work: Path, repeats: int, file_bytes: int) -> list[Figure]:
         touch_memory(work, 2 * file_bytes)
         pushing.append(timed(lambda: run([GITTRACK, "push"], source)))  # noqa: B023  called at once
         run(["git", "push", "-q", "origin", "HEAD"], source)
-        run(["git", "clone", "-q", "remote.git", "other"], work)
-        touch_memory(work, 3 * file_bytes)
-        pulling.append(timed(lambda: run([GITTRACK, "pull"], work / "other")))
-        run(["cmp", "source/big.bin", "other/big.bin"], work)
-        for name in ("remote.git", "source", "other"):
+        for seconds, settings in ((pulling, []), (receiving, BY_PROTOCOL)):
+            run(["git", "clone", "-q", *settings, "remote.git", "other"], work)
+            touch_memory(work, 3 * file_bytes)
+            seconds.append(timed(lambda: run([GITTRACK, "pull"], work / "other")))
+            run(["cmp", "source/big.bin", "other/big.bin"], work)
+            shutil.rmtree(work / "other")
+        for name in ("remote.git", "source"):
             shutil.rmtree(work / name)
-    peer, push, pull = map(statistics.median, (hashing, pushing, pulling))
+    peer, push, pull, receive = map(statistics.median, (hashing, pushing, pulling, receiving))
     size = f"{file_bytes / (1 << 30):.1f} GiB over a bare remote, beside git hash-object"
     return [
         Figure(f"push {size}", push, peer, PUSH_LIMIT * peer),
         Figure(f"pull {size}", pull, peer, PULL_LIMIT * peer),
+        Figure("the same by git's protocol, as from another machine", receive, peer),
     ]
 
 

@@ -99,9 +99,21 @@ def remote_url(repository: Repository, name: str) -> str | None:
         repository: The repository.
         name: The remote's name.
     """
-    completed = repository.git.run("ls-remote", "--get-url", "--end-of-options", name, check=False)
-    url = completed.stdout.decode("utf-8", "replace").strip()
+    url = contacted_url(repository, name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return strip_credentials(url) if url and url != name else None
+
+
+def contacted_url(repository: Repository, name: str) -> str:
+    """Return the URL that git would contact (``url.*.insteadOf`` applied); what names no remote is its own.
+
+    It may hold credentials: do not store or show it.
+
+    Args:
+        repository: The repository.
+        name: The remote's name, or an address.
+    """
+    completed = repository.git.run("ls-remote", "--get-url", "--end-of-options", name, check=False)
+    return completed.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 def configured_url(settings: Mapping[str, str], head: Head) -> str | None:

@@ -8,6 +8,7 @@ path of a remote means the same too.
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,14 @@ class TransferRepository(Repository):
     def pack_folder(self) -> Path:
         """Where its packs are."""
         return self.git_dir / "objects/pack"
+
+    def read_also(self, objects: Path) -> None:
+        """Read the objects of another repository as if they were here.
+
+        Args:
+            objects: Its folder of objects.
+        """
+        (self.git_dir / "objects/info/alternates").write_bytes(os.fsencode(f"{objects.absolute()}\n"))
 
     def write_refs(self, refs: Mapping[str, str]) -> None:
         """Make these its refs, and no others.

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.cache import ObjectMissingError
-from gittrack.git.remotes import strip_credentials
 from gittrack.git.transfer import QUIET
 from gittrack.storage.git_place import Place
 from gittrack.storage.protocol import SILENT
@@ -42,7 +41,7 @@ class GitStorage:
     @property
     def label(self) -> str:
         """The remote's name."""
-        return strip_credentials(self._place.remote)
+        return self._place.label
 
     def find_absent(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Return those that the remote does not hold, by one listing of refs.

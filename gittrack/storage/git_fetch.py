@@ -1,5 +1,7 @@
 """Fetch artifacts from a git remote: through a repository of their own into the cache, every byte checked.
 
+Where the remote is a folder of this machine nothing is fetched: that repository reads the remote's objects.
+
 Trees from a remote are never listed: what must be there is looked up by its path, so a hostile tree of any size is
 not walked.
 """
@@ -93,9 +95,20 @@ class _Fetcher:
         self._place = place
         self._cache = cache
         self._teller = Teller(progress)
+        self._reading_share = 1 - _RECEIVING_SHARE if place.objects is None else 1.0
 
     def fetch(self, batch: Sequence[Parcel]) -> None:
-        """Fetch artifacts in one connection, then what they have elsewhere."""
+        """Fetch artifacts in one connection, then what they have elsewhere.
+
+        Raises:
+            StorageError: The remote cannot be reached, is damaged, or served something else.
+        """
+        try:
+            self._fetch(batch)
+        except GitError as error:
+            raise self._place.unreadable(error) from error
+
+    def _fetch(self, batch: Sequence[Parcel]) -> None:
         origins: dict[Parcel, list[str]] = {}
         n_bytes = sum(parcel.size for parcel in batch)
         with self._received([parcel.digest for parcel in batch], n_bytes) as transfer:
@@ -105,7 +118,7 @@ class _Fetcher:
                 for parcel, commit in commits.items()
                 if parcel.kind == "file"
             ]
-            self._take(transfer, files, self._place.remote)
+            self._take(transfer, files, self._place.label)
             for parcel, commit in commits.items():
                 if parcel.kind == "dir":
                     self._import_directory(transfer, commit, parcel)
@@ -125,7 +138,8 @@ class _Fetcher:
             chosen = {name for group in groups for name in group}
             queue = [name for name in queue if name not in chosen]
             held = [present for group in groups if (present := [name for name in group if self._is_held(name)])]
-            ahead = self._place.n_at_once if self._place.n_at_once > 1 else 0
+            n_at_once = self._place.n_at_once if self._place.objects is None else 1
+            ahead = n_at_once if n_at_once > 1 else 0
             received = entered_ahead((self._received(present, 0) for present in held), ahead)
             with contextlib.closing(received):
                 for present, transfer in zip(held, received, strict=True):
@@ -139,7 +153,7 @@ class _Fetcher:
                         return
         if not self._is_here(parcel):
             raise StorageError(
-                f"'{parcel.path}' on {self._place.remote} is not whole",
+                f"'{parcel.path}' on {self._place.label} is not whole",
                 hint="where it still is, remove its ref on the remote and push again",
             )
 
@@ -151,11 +165,11 @@ class _Fetcher:
             self._import_directory(transfer, commit, parcel)
         else:
             item = _Item(parcel.digest, f"{commit}:{FILE_PATH}", parcel.size)
-            self._take(transfer, [item], f"'{parcel.path}' on {self._place.remote}")
+            self._take(transfer, [item], f"'{parcel.path}' on {self._place.label}")
 
     def _import_directory(self, transfer: TransferRepository, commit: str, parcel: Parcel) -> None:
         """Bring what a commit has of a directory into the cache: its manifest, then files."""
-        what = f"'{parcel.path}' on {self._place.remote}"
+        what = f"'{parcel.path}' on {self._place.label}"
         if self._cache.find_size(parcel.digest) is None and not self._take_manifest(
             transfer, commit, parcel.digest, what
         ):
@@ -176,13 +190,18 @@ class _Fetcher:
         try:
             files = parse_manifest(self._cache.read(parcel.digest, MAX_MANIFEST_BYTES))
         except InvalidManifestError as error:
-            raise StorageError(f"'{parcel.path}' on {self._place.remote}: {error.message}") from error
+            raise StorageError(f"'{parcel.path}' on {self._place.label}: {error.message}") from error
         sizes = {entry.digest: entry.size for entry in files}
         return {digest: sizes[digest] for digest in self._cache.find_missing(sizes)}
 
     @contextlib.contextmanager
     def _received(self, names: Sequence[str], n_bytes: float) -> Iterator[TransferRepository]:
         """Give a repository with what the remote has under some names."""
+        if self._place.objects is not None:
+            with transfer_repository(self._place.repository, self._place.remote) as transfer:
+                transfer.read_also(self._place.objects)
+                yield transfer
+            return
         on_progress, finish = self._teller.follow("Receiving objects", n_bytes * _RECEIVING_SHARE)
         access = Access(self._place.access.may_prompt, on_progress)
         refspecs = [f"+{self._place.ref(name)}:{_IN}/{name}" for name in names]
@@ -251,7 +270,7 @@ class _Fetcher:
             if hash_bytes(data) != item.digest:
                 raise WrongContentError(f"other bytes arrived than those of the object {item.digest[:12]}")
             intake.add_bytes(data)
-            self._teller.tell(len(data) * (1 - _RECEIVING_SHARE))
+            self._teller.tell(len(data) * self._reading_share)
 
     def _take_large(self, transfer: TransferRepository, intake: Intake, item: _Item) -> None:
         """Take the next chunks of an object that a commit has; the last one finishes it."""
@@ -265,7 +284,7 @@ class _Fetcher:
                 data = _checked(blob, chunk_size(item.size, number + index))
                 incoming.write(memoryview(data)[n_skipped:])
                 n_skipped = 0
-                self._teller.tell(len(data) * (1 - _RECEIVING_SHARE))
+                self._teller.tell(len(data) * self._reading_share)
             if incoming.n_bytes == item.size:  # what lies in parts goes on in the next one
                 incoming.finish()
 

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gittrack.artifacts.digest import Digest, is_digest
+from gittrack.git.local_objects import objects_folder
 from gittrack.git.process import GitError
-from gittrack.git.remotes import is_local_url, remote_url
+from gittrack.git.remotes import contacted_url, is_local_url, strip_credentials
 from gittrack.git.settings import read_setting
 from gittrack.git.tracking import NAMESPACE_SETTING
 from gittrack.git.transfer import list_remote_refs
@@ -16,6 +17,7 @@ from gittrack.storage.protocol import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from gittrack.git.repository import Repository
     from gittrack.git.transfer import Access, PushedRef
@@ -49,6 +51,11 @@ class Place:
         self.namespace = f"{prefix}/artifacts" if prefix else _NAMESPACE
         self._listing: dict[str, str] | None = None
 
+    @property
+    def label(self) -> str:
+        """The remote's name, or its address without credentials."""
+        return strip_credentials(self.remote)
+
     @cached_property
     def n_at_once(self) -> int:
         """How many parts of an artifact may travel at once.
@@ -56,8 +63,12 @@ class Place:
         One over a network, which is slower than the hashing that is shared out so; git may have to ask for a password
         there, too.
         """
-        url = remote_url(self.repository, self.remote) or self.remote
-        return _N_AT_ONCE if is_local_url(url) else 1
+        return _N_AT_ONCE if is_local_url(contacted_url(self.repository, self.remote)) else 1
+
+    @cached_property
+    def objects(self) -> Path | None:
+        """The folder of the remote's objects, where it is one of this machine that can be read as it is."""
+        return objects_folder(self.repository, self.remote)
 
     def ref(self, name: str) -> str:
         """Return the ref of an artifact, or of a part of one."""
@@ -96,9 +107,14 @@ class Place:
         """Return the error for a transfer that failed."""
         return StorageError(f"artifacts could not travel: {error.message}", hint=error.hint)
 
+    def unreadable(self, error: GitError) -> StorageError:
+        """Return the error for objects of the remote that git cannot read."""
+        hint = f"see what is damaged: git --git-dir '{self.objects.parent}' fsck" if self.objects else error.hint
+        return StorageError(f"an artifact on {self.label} cannot be read: {error.message}", hint=hint)
+
     def refused(self, refs: Sequence[PushedRef], remarks: Sequence[str]) -> StorageError:
         """Return the error for refs that the remote does not take."""
         reasons = "; ".join(dict.fromkeys(ref.reason for ref in refs))
         said = f"; it says: {' '.join(remarks)}" if remarks else ""
         hint = f"a host that takes branches only: git config {NAMESPACE_SETTING} refs/heads/gittrack, then push again"
-        return StorageError(f"{self.remote} refused {len(refs)} artifacts: {reasons}{said}", hint=hint)
+        return StorageError(f"{self.label} refused {len(refs)} artifacts: {reasons}{said}", hint=hint)

@@ -18,6 +18,7 @@ from gittrack.workspace.workspace import Workspace
 from tests.support.artifacts import cache_of, track, write_files
 from tests.support.git_repository import make_repository, open_repository, run_git
 from tests.support.parcels import read_folder
+from tests.support.remotes import use_protocol
 from tests.support.steps import run_steps
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FILES = {"data/a": b"a" * 5000, "data/b": b"b" * 70_000, "data/same": b"a" * 5000, "model.pt": bytes(range(256)) * 8200}
 STRIDES = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
-STORAGES = pytest.mark.parametrize("storage", ["git", "file"])
+STORAGES = pytest.mark.parametrize("storage", ["git", "protocol", "file"])
 MOMENTS = pytest.mark.parametrize("moment", ["before", "after"])
 
 
@@ -46,6 +47,8 @@ def template(tmp_path: Path, storage: str) -> Path:
     run_git("commit", "-q", "-m", "Data", cwd=sender)
     run_git("remote", "add", "origin", "../team.git", cwd=sender)
     shutil.copytree(sender, folder / "receiver", ignore=lambda _, names: [name for name in names if name == "gittrack"])
+    if storage == "protocol":
+        use_protocol(folder / "receiver")
     if storage == "file":
         for name in ("sender", "receiver"):
             place = (tmp_path / "work/shared").as_uri()

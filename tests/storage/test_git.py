@@ -26,6 +26,7 @@ from gittrack.storage.git_layout import (
 from gittrack.storage.protocol import Parcel, StorageError
 from tests.support.git_repository import make_repository, open_repository, run_git
 from tests.support.parcels import Meter, add_file, add_folder, find_faults, make_cache, read_folder, rot
+from tests.support.remotes import use_protocol
 from tests.support.untouched import own_state
 
 if TYPE_CHECKING:
@@ -42,15 +43,18 @@ class Pair:
     Args:
         folder: Where they are made.
         object_format: The hash of all three.
+        way: How artifacts come: read in the remote's ``folder``, or by git's ``protocol``.
     """
 
-    def __init__(self, folder: Path, object_format: str = "sha1") -> None:
+    def __init__(self, folder: Path, object_format: str = "sha1", way: str = "folder") -> None:
         self.remote = folder / "remote.git"
         run_git("init", "-q", "--bare", f"--object-format={object_format}", str(self.remote), cwd=folder)
         run_git("config", "receive.fsckObjects", "true", cwd=self.remote)
         self.folders = [make_repository(folder / name, object_format=object_format) for name in ("ada", "bob")]  # type: ignore[arg-type]
         for clone in self.folders:
             run_git("remote", "add", "origin", "../remote.git", cwd=clone)
+            if way == "protocol":
+                use_protocol(clone)
         self.ada, self.bob = (make_cache(folder / name / ".git/gittrack/cache") for name in ("ada", "bob"))
 
     def storage(self, number: int = 0, part_bytes: int = 1 << 30) -> GitStorage:
@@ -70,9 +74,9 @@ class Pair:
         return len(listing.splitlines())
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Pair:
-    return Pair(tmp_path)
+@pytest.fixture(params=["folder", "protocol"])
+def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Pair:
+    return Pair(tmp_path, way=request.param)
 
 
 def content(size: int, seed: int = 0) -> bytes:
@@ -81,9 +85,10 @@ def content(size: int, seed: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("object_format", ["sha1", "sha256"])
-def test_files_of_every_size_arrive(tmp_path: Path, object_format: str) -> None:
+@pytest.mark.parametrize("way", ["folder", "protocol"])
+def test_files_of_every_size_arrive(tmp_path: Path, object_format: str, way: str) -> None:
     """On both sides of each border of blobs and chunks, with zeros that repeat; the remote is sound."""
-    pair = Pair(tmp_path, object_format)
+    pair = Pair(tmp_path, object_format, way)
     sizes = (0, 1, BLOB_BYTES - 1, BLOB_BYTES, BLOB_BYTES + 1, 2 * BLOB_BYTES, 2 * BLOB_BYTES + 1, 9_000_000)
     parcels = [add_file(pair.ada, content(size), f"f{size}") for size in sizes]
     parcels.append(add_file(pair.ada, bytes(200_000), "zeros"))
@@ -345,6 +350,35 @@ def test_a_remote_that_is_gone_is_an_error(pair: Pair) -> None:
     run_git("config", "remote.origin.url", "/nowhere/x.git", cwd=pair.folders[0])
     with pytest.raises(StorageError, match="could not travel"):
         pair.storage().find_absent([add_file(pair.ada, b"x")])
+
+
+def test_a_folder_is_read_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched from a remote that is a folder, nor anything of it kept in the clone's git."""
+    pair = Pair(tmp_path)
+    parcels = [add_file(pair.ada, content(9_000_000)), add_folder(pair.ada, {"a": content(70_000), "b": b"b"})]
+    pair.send(*parcels, part_bytes=PART_BYTES)
+    monkeypatch.delattr("gittrack.storage.git_fetch.fetch_refs")
+    before = own_state(pair.folders[1])
+    meter = Meter()
+    assert pair.storage(1).fetch(parcels, pair.bob, meter.progress) == []
+    assert meter.n_bytes == pytest.approx(meter.total, abs=2)
+    assert find_faults(pair.bob) == []
+    assert own_state(pair.folders[1]) == before
+
+
+def test_a_damaged_remote_is_told(pair: Pair) -> None:
+    """Its objects are there and cannot be read: an error that says so, and nothing comes in; mended, it works."""
+    parcel = add_file(pair.ada, content(9_000_000))
+    pair.send(parcel)
+    for pack in (pair.remote / "objects/pack").glob("*.pack"):
+        pack.chmod(0o644)
+        whole = pack.read_bytes()
+        pack.write_bytes(whole[:4_000_000] + bytes(200_000) + whole[4_200_000:])
+    with pytest.raises(StorageError, match=r"could not travel|cannot be read"):
+        pair.fetch(parcel)
+    assert list(pair.bob.list_digests()) == []
+    pack.write_bytes(whole)
+    assert pair.fetch(parcel) == []
 
 
 def test_partial_and_shallow_clones_share_too(pair: Pair, tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ def make_clone(folder: Path, url: str, *options: str) -> Repository:
     return open_repository(folder)
 
 
+def use_protocol(folder: Path) -> None:
+    """Let a clone speak git's protocol with a remote that is a folder, as with one that is far."""
+    run_git("config", "remote.origin.uploadpack", "git-upload-pack", cwd=folder)
+
+
 def make_pair(folder: Path) -> Pair:
     """Make a bare remote with one commit, and two clones of it."""
     remote = make_bare(folder / "team.git")
