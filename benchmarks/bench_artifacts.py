@@ -1,8 +1,9 @@
 """Adding and restoring artifacts, whole processes, beside `cp`, DVC, Git LFS and git-annex.
 
 Run it as `.venv/bin/python benchmarks/bench_artifacts.py`. It works below `--folder` (by default `/dev/shm`, a tmpfs):
-the first write into memory that a virtual machine has not touched costs seconds per GiB, so each round writes where the
-round before did, and the first round is not counted. Peers are timed when they are on PATH, once: they are slow.
+the first write into memory that a virtual machine has not touched, or has given back since, costs seconds per GiB, so
+as much is written and removed before each measurement, and the first round is not counted. Peers are timed when they
+are on PATH, once: they are slow.
 
 Memory is the peak of the process's private pages (`Private_Dirty` of `/proc/<pid>/smaps_rollup`, sampled), for mapped
 file pages belong to the system.
@@ -75,22 +76,26 @@ def measure(base: Path, repeats: int, file_bytes: int, n_files: int, *, with_pee
 def file_figures(work: Path, repeats: int) -> list[Figure]:
     """Return what adding and restoring one large file takes."""
     times: dict[str, list[float]] = {}
+    file_bytes = (work / "big.bin").stat().st_size
     for number in range(repeats + 1):
+        touch_memory(work, file_bytes)
         round_times = {"cp": timed(lambda: run(["cp", "big.bin", "copy.bin"], work) or os.sync())}
         (work / "copy.bin").unlink()
         repository = make_repository(work / "file-repo")
         (work / "big.bin").rename(repository / "big.bin")
         add = [GITTRACK, "add", "big.bin"]
+        touch_memory(work, file_bytes)
         round_times["add"] = timed(lambda: run(add, repository))  # noqa: B023  called at once
         round_times["again"] = timed(lambda: run(add, repository))  # noqa: B023  called at once
         (repository / "big.bin").rename(work / "big.bin")
+        touch_memory(work, file_bytes)
         round_times["restore"] = timed(lambda: run([GITTRACK, "checkout"], repository))  # noqa: B023  called at once
         same = run(["cmp", "big.bin", str(repository / "big.bin")], work)
         assert same is None
         shutil.rmtree(repository)
         keep(times, round_times, number)
     cp, add_s, again, restore = (statistics.median(times[name]) for name in ("cp", "add", "again", "restore"))
-    size = f"{os.path.getsize(work / 'big.bin') / (1 << 30):.1f} GiB file"  # noqa: PTH202  a short line
+    size = f"{file_bytes / (1 << 30):.1f} GiB file"
     return [
         Figure(f"add a {size}, beside cp and sync", add_s, cp, 1.5 * cp),
         Figure(f"add it again, unchanged ({size})", again, cp, 0.1),
@@ -211,6 +216,12 @@ def peak_private_mib(command: list[str], cwd: Path) -> float:
     if code:
         raise SystemExit(f"{command} failed")
     return peak_kib / 1024
+
+
+def touch_memory(work: Path, n_bytes: int) -> None:
+    """Write and remove so many bytes."""
+    run(["dd", "if=/dev/zero", f"of={work / 'ballast'}", "bs=1M", f"count={n_bytes >> 20}", "status=none"], work)
+    (work / "ballast").unlink()
 
 
 def make_repository(folder: Path) -> Path:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench_artifacts import make_repository, run, timed, write_random
+from bench_artifacts import make_repository, run, timed, touch_memory, write_random
 from timing import GITTRACK, Figure, keep_bytecode, print_figures
 
 FILE_BYTES = 1 << 30
@@ -98,12 +98,6 @@ def present_figures(work: Path, repeats: int, n_objects: int) -> list[Figure]:
     run(["git", "pack-refs", "--all"], work / "remote.git")
     seconds = statistics.median(timed(lambda: run([GITTRACK, "push"], source)) for _ in range(repeats))
     return [Figure(f"push with {n_objects:,} artifacts there already", seconds, None, PRESENT_LIMIT_S)]
-
-
-def touch_memory(work: Path, n_bytes: int) -> None:
-    """Write and remove so many bytes."""
-    run(["dd", "if=/dev/zero", f"of={work / 'ballast'}", "bs=1M", f"count={n_bytes >> 20}", "status=none"], work)
-    (work / "ballast").unlink()
 
 
 if __name__ == "__main__":
