@@ -1,10 +1,10 @@
 """Adding and restoring artifacts, whole processes, beside `cp`, DVC, Git LFS and git-annex.
 
 Run it as `.venv/bin/python benchmarks/bench_artifacts.py`. It works below `--folder` (by default `/dev/shm`, a tmpfs):
-the first write into memory that a virtual machine has not touched, or has given back since, costs seconds per GiB, so
-as much is written and removed before each measurement, and the first round is not counted. Even so some rounds pay for
-memory, `cp` like everything else, so the least time of all rounds counts on both sides. Peers are timed when they are
-on PATH, once: they are slow.
+the first write into memory that a virtual machine has not touched costs seconds per GiB, so each round writes where the
+round before did, and the first round is not counted. Some rounds still pay for memory that was given back meanwhile,
+`cp` like everything else, so the least time of all rounds counts on both sides. Peers are timed when they are on PATH,
+once: they are slow.
 
 Memory is the peak of the process's private pages (`Private_Dirty` of `/proc/<pid>/smaps_rollup`, sampled), for mapped
 file pages belong to the system.
@@ -78,17 +78,14 @@ def file_figures(work: Path, repeats: int) -> list[Figure]:
     times: dict[str, list[float]] = {}
     file_bytes = (work / "big.bin").stat().st_size
     for number in range(repeats + 1):
-        touch_memory(work, file_bytes)
         round_times = {"cp": timed(lambda: run(["cp", "big.bin", "copy.bin"], work) or os.sync())}
         (work / "copy.bin").unlink()
         repository = make_repository(work / "file-repo")
         (work / "big.bin").rename(repository / "big.bin")
         add = [GITTRACK, "add", "big.bin"]
-        touch_memory(work, file_bytes)
         round_times["add"] = timed(lambda: run(add, repository))  # noqa: B023  called at once
         round_times["again"] = timed(lambda: run(add, repository))  # noqa: B023  called at once
         (repository / "big.bin").rename(work / "big.bin")
-        touch_memory(work, file_bytes)
         round_times["restore"] = timed(lambda: run([GITTRACK, "checkout"], repository))  # noqa: B023  called at once
         same = run(["cmp", "big.bin", str(repository / "big.bin")], work)
         assert same is None
