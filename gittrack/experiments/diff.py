@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.experiments.format import FOLDER, MAX_FILE_BYTES, PLOTS_FILE, parse_plots
+from gittrack.experiments.plots import last_version
 from gittrack.experiments.resolve import UnknownRevisionError, resolve, resolve_commit
 from gittrack.experiments.store import ExperimentMissingError, list_tips
 from gittrack.experiments.summaries import ATTRIBUTES, BROKEN, read_summaries
@@ -164,17 +165,15 @@ def _plot_values(blob: GitObject | None) -> dict[str, Any]:
     """Return the numbers of each plot's last step by the names of both."""
     if blob is None or blob.kind != "blob" or blob.data is None:
         return {}
+    versions: dict[str, list[PlotEntry]] = {}
+    for plot in parse_plots(blob.data):
+        versions.setdefault(plot.name, []).append(plot)
     return {
-        f"{plot.name}.{key}": value
-        for plot in sorted(parse_plots(blob.data), key=_plot_order)
-        for key, value in plot.values.items()
+        f"{name}.{key}": value
+        for name, own in versions.items()
+        for key, value in last_version(own).values.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
-
-
-def _plot_order(plot: PlotEntry) -> tuple[bool, int]:
-    """Put the steps of a plot in order, and one without a step last, as `find_plot` chooses."""
-    return (True, 0) if plot.step is None else (False, plot.step)
 
 
 def _digests(lineage: Lineage | None) -> dict[str, str]:

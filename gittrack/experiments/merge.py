@@ -18,6 +18,7 @@ from gittrack.git.state import read_identity
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gittrack.experiments.plot_files import PlotEntry
     from gittrack.git.repository import Repository
 
 _FILE_MODE = 0o100644
@@ -25,6 +26,8 @@ _FOLDER_MODE = 0o040000
 _FOLDER_NAME = fmt.FOLDER.encode()
 _ABSENT = object()
 _OUTCOME = ("status", "ended", "duration_s", "exit_code", "message", "peak_memory_bytes")
+_PROCESS = ("id", "source", "host", "command", "directory", "author", "environment")  # of the run that wrote it
+_N_SIDES = 3
 _LISTS = ("notes", "problems", "landed", "files", "left_out", "alerts")
 _MAPPINGS = ("tags", "environment", "extra")
 # What the run itself reported counts more than what others concluded from its silence.
@@ -39,6 +42,7 @@ _RENDERED = frozenset(
         fmt.LOG_FILE,
         *fmt.LINEAGE_FILES,
         fmt.PLOTS_FILE,
+        fmt.PLOTS_FOLDER,
     }
 )
 
@@ -82,8 +86,7 @@ def merge_records(base: fmt.Record, ours: fmt.Record, theirs: fmt.Record) -> fmt
         artifacts=_union(base.artifacts, ours.artifacts, theirs.artifacts),
         inputs=_union(base.inputs, ours.inputs, theirs.inputs),
         outputs=_union(base.outputs, ours.outputs, theirs.outputs),
-        # Where both sides logged plots, their folders conflict, too.
-        plots=merge.value(fmt.PLOTS_FILE, base.plots, ours.plots, theirs.plots),
+        plots=merge.plots(base.plots, ours.plots, theirs.plots),
     )
     merge.finish()
     return merged
@@ -108,7 +111,11 @@ def merge_commits(repository: Repository, base: str, ours: str, theirs: str) -> 
     merge = _Merge()
     code = merge.value("code", *(_code(tree) for tree in trees))
     files = merge.mapping(fmt.FOLDER, *(_other_files(repository, tree) for tree in trees))
+    plots = merge.mapping(fmt.PLOTS_FOLDER, *(_plot_files(repository, tree) for tree in trees))
     merge.finish()
+    if plots:
+        written = objects.write_tree(repository, plots.values())
+        files[fmt.PLOTS_FOLDER] = objects.TreeEntry(fmt.PLOTS_FOLDER.encode(), _FOLDER_MODE, written)
     for name, data in fmt.render_files(record).items():
         files[name] = objects.TreeEntry(name.encode(), _FILE_MODE, objects.write_blob(repository, data))
     folder = objects.TreeEntry(_FOLDER_NAME, _FOLDER_MODE, objects.write_tree(repository, files.values()))
@@ -126,12 +133,21 @@ def _code(tree: Sequence[objects.TreeEntry]) -> list[objects.TreeEntry]:
 
 
 def _other_files(repository: Repository, tree: Sequence[objects.TreeEntry]) -> dict[str, objects.TreeEntry]:
-    """Return what an experiment's folder holds beside the files of a record, such as plots."""
+    """Return what an experiment's folder holds beside the files of a record and its plots."""
     folder = next(entry for entry in tree if entry.name == _FOLDER_NAME)
-    named = {
-        entry.name.decode("utf-8", "surrogateescape"): entry for entry in objects.read_tree(repository, folder.oid)
-    }
+    named = _by_name(objects.read_tree(repository, folder.oid))
     return {name: entry for name, entry in named.items() if name not in _RENDERED}
+
+
+def _plot_files(repository: Repository, tree: Sequence[objects.TreeEntry]) -> dict[str, objects.TreeEntry]:
+    """Return the files of an experiment's plots."""
+    own = next(entry for entry in tree if entry.name == _FOLDER_NAME)
+    folder = _by_name(objects.read_tree(repository, own.oid)).get(fmt.PLOTS_FOLDER)
+    return {} if folder is None else _by_name(objects.read_tree(repository, folder.oid))
+
+
+def _by_name(entries: Sequence[objects.TreeEntry]) -> dict[str, objects.TreeEntry]:
+    return {entry.name.decode("utf-8", "surrogateescape"): entry for entry in entries}
 
 
 class _Merge:
@@ -177,6 +193,20 @@ class _Merge:
                 merged[name] = self.value(name, *sides)
         return fmt.Meta(**merged)
 
+    def plots(
+        self, base: Sequence[PlotEntry], ours: Sequence[PlotEntry], theirs: Sequence[PlotEntry]
+    ) -> tuple[PlotEntry, ...]:
+        """Merge plots by name and step; when the same thing was logged makes no difference."""
+        named = [{_plot_label(one): one for one in side} for side in (base, ours, theirs)]
+        timeless = [{name: one._replace(time=None) for name, one in side.items()} for side in named]
+        merged = [
+            (named[1] if timeless[1].get(name) == one else named[2])[name]
+            for name, one in self.mapping("plots", *timeless).items()
+        ]
+        if len(fmt.render_plots(merged)) > fmt.MAX_FILE_BYTES:
+            self._conflicts.append(fmt.PLOTS_FILE)  # nobody could read both of them together
+        return tuple(merged)
+
     def series(self, base: bytes | None, ours: bytes | None, theirs: bytes | None) -> dict[str, Series]:
         """Merge points, step by step."""
         sides = [parse_series(data) if data else {} for data in (base, ours, theirs)]
@@ -201,13 +231,25 @@ def _union(base: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) -> t
 
 
 def _settle_outcome(base: fmt.Meta, ours: fmt.Meta, theirs: fmt.Meta) -> tuple[fmt.Meta, fmt.Meta, fmt.Meta]:
-    """Give all sides the more final outcome where both sides ended the run in different ways."""
+    """Give all sides one outcome where both ended the run in different ways, or went on with runs of their own.
+
+    Of two outcomes of one run the more final one counts; of two runs what the later one was, and the time of both.
+    """
+    if len({base.id, ours.id, theirs.id}) == _N_SIDES and ours.ended is not None and theirs.ended is not None:
+        later = ours if ours.ended >= theirs.ended else theirs
+        settled = {name: getattr(later, name) for name in (*_OUTCOME, *_PROCESS)}
+        settled["duration_s"] = (ours.duration_s or 0) + (theirs.duration_s or 0) - (base.duration_s or 0)
+        return base._replace(**settled), ours._replace(**settled), theirs._replace(**settled)
     difference = _FINALITY[ours.status] - _FINALITY[theirs.status]
     if not difference or base.status in {ours.status, theirs.status}:
         return base, ours, theirs
     winner = ours if difference > 0 else theirs
     outcome = {name: getattr(winner, name) for name in _OUTCOME}
     return base._replace(**outcome), ours._replace(**outcome), theirs._replace(**outcome)
+
+
+def _plot_label(plot: PlotEntry) -> str:
+    return repr(plot.name) if plot.step is None else f"{plot.name!r} of step {plot.step}"
 
 
 def _by_step(points: Series | None) -> dict[str, list[tuple[float, int | float]]]:

@@ -9,7 +9,7 @@ from gittrack.experiments import format as fmt
 from gittrack.git.batch import read_one
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gittrack.artifacts.cache import Cache
     from gittrack.experiments.plot_files import PlotEntry
@@ -23,7 +23,7 @@ class PlotMissingError(GittrackError):
 
 
 def find_plot(plots: Sequence[PlotEntry], name: str, step: int | None = None) -> PlotEntry:
-    """Return the plot of a name: of a step, or the one without, or of the highest step.
+    """Return the plot of a name: of a step, or the last version of it.
 
     Args:
         plots: The plots of an experiment.
@@ -39,11 +39,22 @@ def find_plot(plots: Sequence[PlotEntry], name: str, step: int | None = None) ->
         hint = f"its plots are {', '.join(map(repr, names))[:300]}" if names else "the experiment has no plots"
         raise PlotMissingError(f"no plot {name!r}", hint=hint)
     if step is None:
-        return found[None] if None in found else found[max(one for one in found if one is not None)]
+        return last_version(found.values())
     if step not in found:
         steps = ", ".join(str(one) for one in sorted(one for one in found if one is not None)) or "none"
         raise PlotMissingError(f"no plot {name!r} of step {step}", hint=f"its steps are {steps[:300]}")
     return found[step]
+
+
+def last_version(versions: Iterable[PlotEntry]) -> PlotEntry:
+    """Return the last version of a plot: that of the highest step, or the one without a step if it is newer.
+
+    Args:
+        versions: The versions, at least one.
+    """
+    by_step = sorted(versions, key=lambda one: (one.step is not None, one.step or 0))
+    bare, newest = by_step[0], by_step[-1]
+    return bare if bare.step is None and (bare.time or 0) >= (newest.time or 0) else newest
 
 
 def read_content(repository: Repository, commit: str, plot: PlotEntry, cache: Cache) -> bytes:

@@ -23,8 +23,9 @@ class PlotLogging:
     """The methods of a run that log what people look at.
 
     Every plot is kept as its data, the numbers that sum it up, and a figure that plotly draws. With a `step` a plot
-    belongs to a series, one for each step; without one, a later plot of the name takes its place. A wrong argument
-    raises at once and changes nothing; a disk that refuses warns, and training goes on.
+    belongs to a series, one for each step; by default it is the run's step, in a script that calls `next_step` or sets
+    `step`. In a script that counts no steps, a later plot of the name takes the place of the earlier one. A wrong
+    argument raises at once and changes nothing; a disk that refuses warns, and training goes on.
     """
 
     def log_plot(  # noqa: PLR0913  each is a word of the plot
@@ -52,7 +53,7 @@ class PlotLogging:
             title: What stands above it.
             x_label: What stands along the horizontal axis; the column's name by default.
             y_label: The same for the vertical one.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: The datapoints are of a wrong type, or there is no such column or template.
@@ -85,7 +86,7 @@ class PlotLogging:
             labels: The classes in their order; all that occur, sorted, by default.
             normalize: None for counts; shares of the ``true`` class, of the ``pred``-icted one, or of ``all``.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: The labels are empty, of different lengths or no labels.
@@ -120,7 +121,7 @@ class PlotLogging:
             sample_weight: A weight for each sample.
             drop_intermediate: Whether to leave out points that lie on a line with their neighbours.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: No curve can be made of these; nothing was logged.
@@ -157,7 +158,7 @@ class PlotLogging:
             sample_weight: The same.
             drop_intermediate: Whether to keep only the first and last point of each recall.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: No curve can be made of these; nothing was logged.
@@ -194,7 +195,7 @@ class PlotLogging:
             sample_weight: The same.
             drop_intermediate: Whether to keep only the first and last point of each false negative rate.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: No curve can be made of these; nothing was logged.
@@ -231,7 +232,7 @@ class PlotLogging:
             strategy: ``uniform`` for bins of one width, ``quantile`` for bins of as many samples each.
             pos_label: As for `log_roc_curve`.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: No curve can be made of these; nothing was logged.
@@ -265,7 +266,7 @@ class PlotLogging:
             title: What stands above it.
             x_label: What stands along the horizontal axis.
             y_label: What stands along the vertical one.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: These are no numbers, or lists of different lengths.
@@ -306,7 +307,7 @@ class PlotLogging:
             x_label: What stands along the first axis.
             y_label: What stands along the second one.
             z_label: What stands along the third one.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: These are no numbers, or lists of different lengths.
@@ -344,7 +345,7 @@ class PlotLogging:
             x_label: What stands along the first axis.
             y_label: What stands along the second one.
             z_label: What stands along the third one.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: These are no numbers, or no grid.
@@ -360,7 +361,7 @@ class PlotLogging:
     def log_vector(
         self,
         name: str,
-        axes: Mapping[str, Any],
+        axes: Mapping[str, Any] | Sequence[Any],
         *,
         title: str | None = None,
         x_label: str | None = None,
@@ -368,17 +369,19 @@ class PlotLogging:
         z_label: str | None = None,
         step: int | None = None,
     ) -> None:
-        """Log arrows in a plane or in space.
+        """Log arrows in a plane or in space, or one vector of numbers.
 
         Args:
             name: What to call it.
             axes: Numbers for each arrow: where it begins, ``x`` and ``y`` (and ``z``), and where it points from there,
-                ``u`` and ``v`` (and ``w``).
+                ``u`` and ``v`` (and ``w``). Or a sequence or array of arrows: each as ``(u, v)`` from the origin, as
+                ``(x, y, u, v)``, or in space as ``(u, v, w)`` or ``(x, y, z, u, v, w)``. A sequence of numbers is
+                one vector, drawn as bars.
             title: What stands above it.
             x_label: What stands along the first axis.
             y_label: What stands along the second one.
             z_label: What stands along the third one.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: These are no numbers, lists of different lengths, or an axis is missing.
@@ -387,7 +390,7 @@ class PlotLogging:
         def make() -> Plot:
             from gittrack.runs import plots
 
-            return plots.vector(dict(axes), _labels(title, x_label, y_label, z_label))
+            return plots.vector(axes, _labels(title, x_label, y_label, z_label))
 
         self._log_plot(name, step, title, make)
 
@@ -411,7 +414,7 @@ class PlotLogging:
             edges: The borders of the ranges, one more than there are `values`; these are then counts.
             title: What stands above it.
             x_label: What stands along the horizontal axis.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: These are no numbers, or none of them is finite.
@@ -441,7 +444,7 @@ class PlotLogging:
             data: A list of dicts, a list of rows, a mapping of columns, a DataFrame or an array.
             columns: The columns' names, where rows have none.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: The data is of a wrong type, or its rows or columns have different lengths.
@@ -470,7 +473,7 @@ class PlotLogging:
             figure: The figure, which stays open; for plotly also a dict with ``data`` and ``layout``.
             format: What a figure of matplotlib is written as.
             title: What stands above it.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: It is no figure, or one that cannot be drawn.
@@ -479,7 +482,7 @@ class PlotLogging:
         from gittrack.runs.plot_document import Plot
         from gittrack.runs.plot_log import Logged
 
-        log = self._open_plot_log(name, step)
+        log, step = self._open_plot_log(name, step), self._plot_step(step)
         if log is None:
             return
         if format not in {"png", "svg"}:
@@ -505,7 +508,7 @@ class PlotLogging:
             value: The path of an image, an image of pillow, a figure of matplotlib, or an array or tensor of pixels: of
                 shape (height, width), (height, width, channels) or (channels, height, width); integers from 0 to 255,
                 numbers from 0 to 1, or booleans.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
             title: What stands above it.
 
         Raises:
@@ -515,7 +518,7 @@ class PlotLogging:
         from gittrack.runs.media import read_image
         from gittrack.runs.plot_log import Logged
 
-        log = self._open_plot_log(name, step)
+        log, step = self._open_plot_log(name, step), self._plot_step(step)
         if log is not None:
             image = read_image(value)
             log.add(Logged(_checked(name), "image", image.suffix, image.media_type, image.content, step, title))
@@ -526,7 +529,7 @@ class PlotLogging:
         Args:
             name: What to call it.
             text: The text.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
             title: What stands above it.
 
         Raises:
@@ -536,7 +539,7 @@ class PlotLogging:
 
         if not isinstance(text, str):
             raise InvalidValueError(f"a text must be a string, not {type(text).__name__}")
-        log = self._open_plot_log(name, step)
+        log, step = self._open_plot_log(name, step), self._plot_step(step)
         if log is not None:
             content = clean_text(str.__str__(text)).encode()
             log.add(Logged(_checked(name), "text", ".txt", "text/plain; charset=utf-8", content, step, title))
@@ -555,13 +558,13 @@ class PlotLogging:
             path: The file; ``~`` is the home folder.
             name: What to call it; the file's name by default.
             media_type: The kind of its content; by default what its suffix says.
-            step: The step it belongs to.
+            step: The step it belongs to; the run's by default, where the script counts steps.
 
         Raises:
             InvalidValueError: An argument has a wrong type.
             FileNotFoundError: There is no file at the path.
         """
-        self._log_file("file", path, name, media_type, step)
+        self._log_file("file", path, name, media_type, self._plot_step(step))
 
     def log_code(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Log a file of code that is not in the repository; what is there is recorded with every run.
@@ -603,6 +606,10 @@ class PlotLogging:
         self._log_value("output", name, value, media_type)
 
     def _log_plot(self, name: str, step: int | None, title: str | None, make: Callable[[], Plot]) -> None:
+        """Make a plot of the step, or of the run's, and keep it."""
+        self._keep_plot(name, self._plot_step(step), title, make)
+
+    def _keep_plot(self, name: str, step: int | None, title: str | None, make: Callable[[], Plot]) -> None:
         """Make a plot and keep it; where nothing is recorded, it is not even made."""
         log = self._open_plot_log(name, step)
         if title is not None and not isinstance(title, str):
@@ -642,7 +649,7 @@ class PlotLogging:
         values = {"value": to_plain(value, name=name if isinstance(name, str) else kind)}
         if media_type is not None:
             values["media_type"] = to_plain(media_type, name="media_type")
-        self._log_plot(name, None, None, lambda: Plot(kind, {}, {}, values))
+        self._keep_plot(name, None, None, lambda: Plot(kind, {}, {}, values))
 
     def _open_plot_log(self, name: str, step: int | None) -> PlotLog | None:
         """Check what all methods have in common, and return what keeps plots; None where nothing is recorded."""
@@ -650,6 +657,10 @@ class PlotLogging:
         if step is not None and (isinstance(step, bool) or not isinstance(step, int)):
             raise InvalidValueError(f"a step must be an integer, not {step!r}")
         return self._plot_log()
+
+    def _plot_step(self, step: int | None) -> int | None:
+        """Return the step that a plot belongs to: the run's, where the script counts steps and names none."""
+        raise NotImplementedError
 
     def _plot_log(self) -> PlotLog | None:
         raise NotImplementedError

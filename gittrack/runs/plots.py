@@ -165,14 +165,36 @@ def surface(z: Any, x: Any, y: Any, labels: Labels) -> Plot:
     return Plot("surface", columns, figures.surface_figure(rows, xs, ys, labels))
 
 
-def vector(axes: Mapping[str, Any], labels: Labels) -> Plot:
-    """Return arrows in a plane or in space."""
-    given = {axis: values for axis, values in axes.items() if values is not None}
+# By how many numbers an arrow has: what they are, and which axes begin at the origin.
+_ARROW_AXES = {2: ("uv", "xy"), 3: ("uvw", "xyz"), 4: ("xyuv", ""), 6: ("xyzuvw", "")}
+
+
+def vector(axes: Mapping[str, Any] | Sequence[Any], labels: Labels) -> Plot:
+    """Return arrows in a plane or in space; numbers alone are bars, one for each place of the vector."""
+    plain = axes.tolist() if hasattr(axes, "tolist") else axes
+    if isinstance(plain, (list, tuple)) and plain and not any(isinstance(one, (list, tuple)) for one in plain):
+        numbers = to_numbers(plain, "the vector")
+        columns: dict[str, Any] = {"place": list(range(len(numbers))), "value": numbers}
+        return datapoints(columns, "place", "value", template="bar", labels=labels)
+    named = plain if isinstance(plain, Mapping) else _arrow_axes(plain)
+    given = {axis: values for axis, values in named.items() if values is not None}
     if not {"x", "y", "u", "v"} <= given.keys() or ("z" in given) != ("w" in given):
         raise InvalidPlotError("arrows need x, y, u and v; in space also z and w")
-    columns = {axis: to_numbers(values, f"'{axis}'") for axis, values in given.items()}
-    _check_lengths(columns)
-    return Plot("vector", columns, figures.vector_figure(columns, labels))
+    numbers_of = {axis: to_numbers(values, f"'{axis}'") for axis, values in given.items()}
+    _check_lengths(numbers_of)
+    return Plot("vector", numbers_of, figures.vector_figure(numbers_of, labels))
+
+
+def _arrow_axes(arrows: Any) -> dict[str, list[Any]]:
+    """Return the axes of arrows that are listed one by one; those without a place of their own begin at the origin."""
+    if not isinstance(arrows, (list, tuple)):
+        raise InvalidPlotError(f"arrows must be a mapping of axes or a sequence, not {type(arrows).__name__}")
+    lengths = {len(one) if isinstance(one, (list, tuple)) else 0 for one in arrows}
+    axes = _ARROW_AXES.get(lengths.pop()) if len(lengths) == 1 else None
+    if axes is None:
+        raise InvalidPlotError("arrows need 2 or 4 numbers each, in space 3 or 6, all as many")
+    named = dict(zip(axes[0], map(list, zip(*arrows, strict=True)), strict=True))
+    return {**dict.fromkeys(axes[1], [0.0] * len(arrows)), **named}
 
 
 def histogram(values: Any, bins: int, edges: Any, labels: Labels) -> Plot:

@@ -480,6 +480,9 @@ class Run(PlotLogging):
             self._companions = Companions(self._opened, self._context)
         return self._companions
 
+    def _plot_step(self, step: int | None) -> int | None:
+        return self._step if step is None and self._is_stepping else step
+
     def _plot_log(self) -> PlotLog | None:
         """Return what keeps plots; None where nothing is recorded."""
         if self._opened is None or not open_runs.is_own_process(self):

@@ -159,16 +159,21 @@ def test_large_plots_travel_with_the_experiment(
     run_git("push", "-q", "origin", "main", cwd=ada)
     run_git("clone", "-q", "-b", "main", str(tmp_path / "team.git"), "bob", cwd=tmp_path)
     bob = tmp_path / "bob"
-    gittrack("pull", cwd=bob)
+    # A plain fetch brings what is said of the plots, and not what is in the large ones.
+    run_git("fetch", "-q", "origin", "+refs/gittrack/exps/*:refs/gittrack/remotes/origin/exps/*", cwd=bob)
+    said = [
+        "error: the content of the plot 'large' is not in the cache",
+        "hint: fetch it with 'gittrack pull origin x'",
+    ]
+    assert gittrack("exp", "plots", "origin/x", "large", cwd=bob, code=1) == said
+    assert gittrack("exp", "plots", "x", "large", cwd=bob, code=1) == said
+    assert not Workspace.open(open_repository(bob)).cache.find_size(digest)
+    gittrack("pull", "origin", "x", cwd=bob)
     assert gittrack("exp", "plots", "x", "large", cwd=bob) == ["y" * 1_500_000]
     gittrack("gc", "--cache", "--older-than", "0", cwd=bob)
     cache = Workspace.open(open_repository(bob)).cache
     assert cache.is_intact(digest)
     cache.remove(digest)
-    said = gittrack("exp", "plots", "x", "large", cwd=bob, code=1)
-    assert said == [
-        "error: the content of the plot 'large' is not in the cache",
-        "hint: fetch it with 'gittrack pull REMOTE x'",
-    ]
+    assert gittrack("exp", "plots", "x", "large", cwd=bob, code=1) == said
     gittrack("pull", "origin", "x", cwd=bob)
     assert gittrack("exp", "plots", "x", "large", cwd=bob) == ["y" * 1_500_000]

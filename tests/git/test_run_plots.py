@@ -193,6 +193,57 @@ def test_images_texts_and_files(repo_dir: Path, tmp_path: Path) -> None:
         content(repo_dir, "x", "other")
 
 
+def test_plots_of_a_script_that_counts_steps_are_series(repo_dir: Path) -> None:
+    """Each kind belongs to the run's step, an explicit step wins, and what has no steps keeps none."""
+    with gittrack.Run("x", quiet=True) as run:
+        run.log_text("before", "once")
+        run.log_table("rows", [{"a": 0}])
+        for step in (1, 2):
+            run.step = step
+            run.log_roc_curve([0, 1], [0.1, 0.9] if step == 1 else [0.9, 0.1])
+            run.log_confusion_matrix([0, 1], [0, 1])
+            run.log_histogram("weights", [step, step + 1], bins=1)
+            run.log_table("rows", [{"a": step}])
+            run.log_plot("points", {"x": [step], "y": [step]}, "x", "y")
+            run.log_figure("drawn", {"data": [], "layout": {}})
+            run.log_image("sample", np.full((4, 4), step, dtype=np.uint8))
+            run.log_text("said", f"step {step}")
+            run.log_text("late", "given", step=7)
+            run.log_input("data", step)
+    steps: dict[str, list[int | None]] = {}
+    for plot in read_recorded(repo_dir, "x").plots:
+        steps.setdefault(plot.name, []).append(plot.step)
+    series = ("roc", "confusion_matrix", "weights", "points", "drawn", "sample", "said")
+    assert {name: steps.pop(name) for name in series} == {name: [1, 2] for name in series}
+    assert steps == {"before": [None], "rows": [None, 1, 2], "late": [7], "data": [None]}
+    first, last = document(repo_dir, "x", "roc", 1), document(repo_dir, "x", "roc")
+    assert (first["step"], first["values"]["auc"], last["step"], last["values"]["auc"]) == (1, 1.0, 2, 0.0)
+    assert document(repo_dir, "x", "rows")["columns"] == {"a": [2]}
+
+
+def test_a_plot_without_a_step_that_is_newer_is_the_last(repo_dir: Path) -> None:
+    """In a script that gives steps itself and closes with one plot for all."""
+    with gittrack.Run("x", quiet=True) as run:
+        run.log_text("said", "step 3", step=3)
+        run.log_text("said", "at the end")
+    assert content(repo_dir, "x", "said") == b"at the end"
+
+
+def test_vectors_of_sequences(repo_dir: Path) -> None:
+    """Arrows one by one, with or without a place of their own, and one vector as bars."""
+    with gittrack.Run("x", quiet=True) as run:
+        run.log_vector("plane", [(1, 2), (3, 4)])
+        run.log_vector("placed", np.array([[1, 2, 3, 4]]))
+        run.log_vector("space", [(1, 2, 3)])
+        run.log_vector("bars", [0.5, 0.25], title="T")
+    columns = {name: document(repo_dir, "x", name)["columns"] for name in ("plane", "placed", "space", "bars")}
+    assert columns["plane"] == {"x": [0, 0], "y": [0, 0], "u": [1, 3], "v": [2, 4]}
+    assert columns["placed"] == {"x": [1], "y": [2], "u": [3], "v": [4]}
+    assert columns["space"] == {"x": [0], "y": [0], "z": [0], "u": [1], "v": [2], "w": [3]}
+    assert columns["bars"] == {"place": [0, 1], "value": [0.5, 0.25]}
+    assert document(repo_dir, "x", "bars")["kind"] == "bar"
+
+
 def test_any_name_will_do(repo_dir: Path) -> None:
     """Names that are no file's name are kept apart, in the run's folder and in git."""
     with gittrack.Run("x", quiet=True) as run:
@@ -225,6 +276,12 @@ WRONG: list[Callable[[gittrack.Run], None]] = [
     lambda run: run.log_surface("p", [[1, 2], [3]]),
     lambda run: run.log_surface("p", [[1, 2]], x=[1]),
     lambda run: run.log_vector("p", {"x": [1], "y": [1]}),
+    lambda run: run.log_vector("p", []),
+    lambda run: run.log_vector("p", [[1, 2], [1]]),
+    lambda run: run.log_vector("p", [[1, 2], 3]),
+    lambda run: run.log_vector("p", [(1, 2, 3, 4, 5)]),
+    lambda run: run.log_vector("p", [(1, "a")]),
+    lambda run: run.log_vector("p", "text"),
     lambda run: run.log_histogram("p", []),
     lambda run: run.log_histogram("p", [float("nan")]),
     lambda run: run.log_histogram("p", [1], bins=0),

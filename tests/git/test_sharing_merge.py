@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import gittrack
 from gittrack.errors import DivergedError
 from gittrack.experiments import store
 from gittrack.experiments.format import Meta, MetricSummary, Record
 from gittrack.experiments.merge import MergeConflictError, merge_records
 from gittrack.experiments.names import NAMESPACE, ExperimentRef
+from gittrack.experiments.plot_files import PlotEntry, file_name
+from gittrack.experiments.plots import find_plot
 from gittrack.experiments.publishing import push
 from gittrack.experiments.series import Series, parse_series, render_series
 from gittrack.experiments.sharing import pull
@@ -23,6 +26,7 @@ from tests.support.git_repository import fsck, run_git
 from tests.support.remotes import make_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gittrack.git.repository import Repository
@@ -203,6 +207,78 @@ def test_plots_survive_a_merge(shared: Pair) -> None:
     assert len(push(shared.bob, "origin").merged) == 1
     files = run_git("ls-tree", "--name-only", f"{tip(shared.bob, 'calm-owl')}:.gittrack", cwd=shared.remote).split()
     assert {"ada.json", "bob.json", "meta.json"} <= set(files)
+
+
+def resume(repository: Repository, monkeypatch: pytest.MonkeyPatch, log: Callable[[gittrack.Run], None]) -> None:
+    """Continue the experiment calm-owl by a run."""
+    monkeypatch.chdir(repository.work_tree or "")
+    with gittrack.Run("calm-owl", resume=True, quiet=True) as run:
+        log(run)
+
+
+def plot_text(repository: Repository, commit: str, name: str, step: int | None = None) -> str:
+    """Return the text of a plot, as the list of plots and git hold it."""
+    entry = find_plot(store.read_record(repository, commit).plots, name, step)
+    return run_git("cat-file", "blob", f"{commit}:.gittrack/plots/{entry.file}", cwd=repository.work_tree)
+
+
+def test_plots_of_two_clones_come_together(shared: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs that resumed one experiment and logged different plots are one experiment, with all of them."""
+
+    def log(who: str, step: int) -> Callable[[gittrack.Run], None]:
+        def log_to(run: gittrack.Run) -> None:
+            run.log_text(f"by {who}", who)
+            run.log_text("series", f"step {step}", step=step)
+            run.log_text("same", "both")
+            run.log_metric("acc", step / 10, step=step)
+
+        return log_to
+
+    resume(shared.ada, monkeypatch, log("ada", 1))
+    resume(shared.bob, monkeypatch, log("bob", 2))
+    before = [store.read_record(side, tip(side, "calm-owl")).meta for side in (shared.ada, shared.bob)]
+    push(shared.ada, "origin")
+    adopted = pull(shared.bob, "origin")[1]
+    assert ([one.name for one in adopted.merged], adopted.renamed) == (["calm-owl"], [])
+    commit = tip(shared.bob, "calm-owl")
+    record = store.read_record(shared.bob, commit)
+    assert {plot.key for plot in record.plots} == {
+        ("by ada", None), ("by bob", None), ("same", None), ("series", 1), ("series", 2)
+    }  # fmt: skip
+    assert [plot_text(shared.bob, commit, name) for name in ("by ada", "by bob", "same")] == ["ada", "bob", "both"]
+    assert [plot_text(shared.bob, commit, "series", step) for step in (1, 2)] == ["step 1", "step 2"]
+    assert parse_series(record.series or b"")["acc"].values == [0.1, 0.2]
+    assert (record.meta.id, record.meta.status) == (before[1].id, "completed")  # what the later one was
+    assert (record.meta.duration_s or 0) > max(one.duration_s or 0 for one in before)
+    assert fsck(shared.bob.work_tree or shared.remote) == ""
+
+
+def test_a_plot_of_two_contents_keeps_both_experiments(shared: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one on the remote keeps the name, and the reason names the plot."""
+    for side, text in ((shared.ada, "from ada"), (shared.bob, "from bob")):
+        resume(side, monkeypatch, lambda run, text=text: run.log_text("said", text))  # type: ignore[misc]
+    push(shared.ada, "origin")
+    (renamed,) = pull(shared.bob, "origin")[1].renamed
+    assert renamed.kept.name == "calm-owl-2"
+    assert "plots" in renamed.reason
+    assert "said" in renamed.reason
+    texts = [plot_text(shared.bob, tip(shared.bob, name), "said") for name in ("calm-owl", "calm-owl-2")]
+    assert texts == ["from ada", "from bob"]
+
+
+def test_merge_of_plots() -> None:
+    """By name and step, which no name can imitate; a newer version, and a removed plot, are those of the side's."""
+
+    def text(name: str, size: int = 1, step: int | None = None, time: float = 1.0) -> PlotEntry:
+        return PlotEntry(name, "text", file_name(name, ".txt", step), "text/plain", size, step, time)
+
+    base = BASE._replace(plots=(text("a"), text("b"), text("c")))
+    ours = BASE._replace(plots=(text("a"), text("b"), text("d", step=1, time=2.0)))
+    theirs = BASE._replace(plots=(text("a", 2, time=3.0), text("b"), text("c"), text("'d' of step 1")))
+    merged = merge_records(base, ours, theirs).plots
+    assert merged == (text("a", 2, time=3.0), text("b"), text("d", step=1, time=2.0), text("'d' of step 1"))
+    with pytest.raises(MergeConflictError, match=r"plots\.'a'"):
+        merge_records(base, BASE._replace(plots=(text("a", 3),)), theirs)
 
 
 def test_two_clones_push_the_same_name_at_once(tmp_path: Path) -> None:

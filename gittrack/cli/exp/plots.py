@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gittrack.cli.terminal import Terminal
+    from gittrack.experiments.names import ExperimentRef
     from gittrack.experiments.plot_files import PlotEntry
     from gittrack.experiments.table import Table
     from gittrack.git.repository import Repository
@@ -35,6 +36,7 @@ class _Held(NamedTuple):
         commit: Its commit; None while its run is under way.
         folder: The folder of such a run; None otherwise.
         plots: The plots.
+        experiment: Its identity; None while its run is under way.
     """
 
     label: str
@@ -42,6 +44,7 @@ class _Held(NamedTuple):
     commit: str | None
     folder: Path | None
     plots: tuple[PlotEntry, ...]
+    experiment: ExperimentRef | None = None
 
 
 @documented(
@@ -107,7 +110,7 @@ def _find(repository: Repository, name: str) -> _Held:
     if tip is None or record is None:
         tip = resolve(repository, name)  # which says what is wrong
         record = read_record(repository, tip.commit)
-    return _Held(tip.experiment.label, repository, tip.commit, None, record.plots)
+    return _Held(tip.experiment.label, repository, tip.commit, None, record.plots, tip.experiment)
 
 
 def _read(held: _Held, entry: PlotEntry) -> bytes:
@@ -127,8 +130,24 @@ def _read(held: _Held, entry: PlotEntry) -> bytes:
         with Workspace.open(held.repository) as workspace:
             return read_content(held.repository, held.commit or "", entry, workspace.cache)
     except ObjectMissingError as error:
-        hint = f"fetch it with 'gittrack pull REMOTE {held.label}'"
+        hint = f"fetch it with '{_pull_command(held)}'"
         raise GittrackError(f"the content of the plot {entry.name!r} is not in the cache", hint=hint) from error
+
+
+def _pull_command(held: _Held) -> str:
+    """Return what brings the content of the plots: from a remote on which the experiment was seen, if there is one."""
+    from gittrack.experiments.names import REMOTES_NAMESPACE
+    from gittrack.experiments.store import list_tips
+
+    own = held.experiment
+    if own is None:
+        return f"gittrack pull REMOTE {held.label}"
+    remotes = [own.remote] if own.remote is not None else []
+    if not remotes:
+        seen = [tip.experiment for tip in list_tips(held.repository, REMOTES_NAMESPACE)]
+        same = [one.remote for one in seen if (one.baseline, one.name) == (own.baseline, own.name)]
+        remotes = sorted(remote for remote in same if remote is not None)
+    return f"gittrack pull {remotes[0] if remotes else 'REMOTE'} {own.name}"
 
 
 def _write_list(terminal: Terminal, held: _Held, output_format: str | None) -> None:
