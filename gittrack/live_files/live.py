@@ -28,6 +28,7 @@ from gittrack.live_files.run_plots import curve_plot, points_plot
 from gittrack.live_files.summary import Summary, read_summary, to_loggable
 from gittrack.live_files.writing import render_json, without_odd_floats, write_text
 from gittrack.runs import open_runs
+from gittrack.runs.artifact_request import is_artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -365,8 +366,7 @@ class Live:
             if not is_logged and not self._surroundings.is_pipeline:
                 self._warn(f"no experiment is recorded: '{path}' is not kept")
         if name or any(details.values()):
-            said = {"path": os.path.abspath(path), **details}  # noqa: PTH100
-            self._artifacts[name or Path(path).stem] = {key: value for key, value in said.items() if value is not None}
+            self._note_artifact(name or Path(path).stem, {"path": os.path.abspath(path), **details})  # noqa: PTH100
 
     def cache(self, path: str | PurePath) -> None:
         """Keep the content of a file or folder, without a word about it; see `log_artifact`.
@@ -511,6 +511,13 @@ class Live:
         with self._lock:
             self._is_shape_new |= not self._metrics
             return self._metrics.setdefault(name, metric)
+
+    def _note_artifact(self, name: str, said: dict[str, Any]) -> None:
+        """Let ``dvc.yaml`` tell of an artifact; DVC could not read it with a name that is none to it."""
+        if is_artifact_name(name):
+            self._artifacts[name] = {key: value for key, value in said.items() if value is not None}
+        else:
+            self._warn(f"Can't use '{name}' as artifact name (ID). It will not be included in the `artifacts` section.")
 
     def _write_plot(self, name: str, plot: plot_files.Plot, content: Any, make: Callable[[], RunPlot]) -> None:
         if self._is_writer:
