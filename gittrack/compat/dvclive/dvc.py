@@ -90,8 +90,9 @@ def _read_stages(path: Path) -> Iterator[Stage]:
         if not isinstance(stage, dict):
             continue
         folder = path.parent / str(stage.get("wdir") or "")
-        outs = stage.get("outs") if isinstance(stage.get("outs"), list) else []
-        named = (next(iter(out), None) if isinstance(out, dict) else out for out in outs)
+        outs = stage.get("outs")
+        listed: list[Any] = outs if isinstance(outs, list) else []
+        named = (next(iter(out), None) if isinstance(out, dict) else out for out in listed)
         yield Stage(str(name), tuple(os.path.normpath(folder / out) for out in named if isinstance(out, str)))
 
 

@@ -23,6 +23,8 @@ from gittrack.experiments.names import generate_name
 from gittrack.live_files.errors import InvalidDataTypeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gittrack.runs.open_runs import EndStatus
 
 logger = logging.getLogger("dvclive")
@@ -51,13 +53,13 @@ class Live(_Live):
         self._is_debugged = logger.isEnabledFor(logging.DEBUG)
         self._made_up_name: str | None = None
         if self._step:
-            logger.info("Resuming from step %s", self._step - 1)
+            _say(logger.info, f"Resuming from step {self._step - 1}")
         stage = find_overlapping_stage(None, self.dvc_file) if self._dvcyaml and self._has_dvc else None
         if stage is not None:
-            logger.warning(
-                "'%s' is in outputs of stage '%s'.\nRemove it from outputs to make DVCLive work as expected.",
-                self.dvc_file,
-                stage.addressing,
+            _say(
+                logger.warning,
+                f"'{self.dvc_file}' is in outputs of stage '{stage.addressing}'."
+                "\nRemove it from outputs to make DVCLive work as expected.",
             )
         if self._recording.is_on:
             mark_dvclive_only_started(self._exp_name)
@@ -100,7 +102,7 @@ class Live(_Live):
         """Log one value of a metric; see `gittrack.Live.log_metric`."""
         super().log_metric(name, val, timestamp, plot)
         if self._is_debugged:
-            logger.debug("Logged %s: %s", name, val)
+            _say(logger.debug, f"Logged {name}: {val}")
 
     def log_artifact(self, path: Any, *args: Any, **kwargs: Any) -> None:
         """Log a file or folder; where that fails, say so and go on.
@@ -120,8 +122,9 @@ class Live(_Live):
         except (OSError, GittrackError) as error:
             logger.warning("Error in log_artifact: %s", error)
         if self._inside_dvc_pipeline and find_overlapping_stage(None, path) is None:
-            logger.warning(
-                "To track '%s' automatically in the DVC pipeline, add it as an output of the pipeline stage.", path
+            _say(
+                logger.warning,
+                f"To track '{path}' automatically in the DVC pipeline, add it as an output of the pipeline stage.",
             )
 
     def log_sklearn_plot(self, kind: str, labels: Any, predictions: Any, *args: Any, **kwargs: Any) -> None:
@@ -136,7 +139,7 @@ class Live(_Live):
         step = self.step
         super().next_step()
         if self._is_debugged:
-            logger.debug("Step: %s", self.step)
+            _say(logger.debug, f"Step: {self.step}")
         if self._has_dvc and time.monotonic() >= self._next_signal:  # an editor looks no more often
             self._next_signal = time.monotonic() + _SIGNAL_INTERVAL_S
             mark_dvclive_step_completed(step)
@@ -166,6 +169,11 @@ class Live(_Live):
             "images": list(self._images),
             "step": self.step,
         }
+
+
+def _say(tell: Callable[[str], object], message: str) -> None:
+    """Tell a whole text, as DVCLive does: without arguments a logger takes percent signs for what they are."""
+    tell(message)
 
 
 __all__ = [
