@@ -26,7 +26,7 @@ def autolog(*frameworks: str) -> tuple[str, ...]:
 
     Args:
         frameworks: ``xgboost``, ``lightgbm``, ``catboost``, ``sklearn``, ``optuna``, ``keras``, ``lightning``,
-            ``transformers``, ``fastai``, ``ultralytics``; all of them that are imported by default.
+            ``transformers``, ``fastai``, ``ignite``, ``ultralytics``; all of them that are imported by default.
 
     Returns:
         The frameworks that are logged now.
@@ -50,6 +50,7 @@ def autolog_off() -> None:
     while _patched:
         owner, name, original = _patched.pop()
         setattr(owner, name, original)
+    _end_fabric("success")
 
 
 _patched: list[tuple[Any, str, Any]] = []
@@ -197,9 +198,50 @@ def _lightning() -> None:
         elif kwargs["logger"] is not False:
             _append(kwargs, "logger", GittrackLogger())
 
+    from lightning.fabric import Fabric
     from lightning.pytorch import Trainer
 
     _with_callback(Trainer, "__init__", add)
+    _patch(Fabric, "__init__", _with_fabric_logger)
+    _patch(Fabric, "launch", _ending_fabric_logger)
+
+
+_fabric_loggers: list[Any] = []  # those of no more than one `Fabric`: it does not say when its training is over
+
+
+def _with_fabric_logger(original: Any) -> Callable[..., Any]:
+    def init(fabric: Any, *args: Any, **kwargs: Any) -> None:
+        from gittrack.integrations.fabric import GittrackLogger
+
+        _end_fabric("success")
+        logger = GittrackLogger()
+        _append(kwargs, "loggers", logger)
+        original(fabric, *args, **kwargs)
+        _fabric_loggers.append(logger)
+
+    return init
+
+
+def _ending_fabric_logger(original: Any) -> Callable[..., Any]:
+    """Let a function that is launched be the training; without one the training is what follows."""
+
+    def launch(fabric: Any, *args: Any, **kwargs: Any) -> Any:
+        if not args and "function" not in kwargs:
+            return original(fabric, *args, **kwargs)
+        try:
+            result = original(fabric, *args, **kwargs)
+        except BaseException:
+            _end_fabric("failed")
+            raise
+        _end_fabric("success")
+        return result
+
+    return launch
+
+
+def _end_fabric(status: str) -> None:
+    while _fabric_loggers:
+        _fabric_loggers.pop().finalize(status)
 
 
 def _transformers() -> None:
@@ -218,6 +260,20 @@ def _fastai() -> None:
     from fastai.learner import Learner
 
     _with_callback(Learner, "__init__", add)
+
+
+def _ignite() -> None:
+    def make(original: Any) -> Callable[..., Any]:
+        def run(engine: Any, *args: Any, **kwargs: Any) -> Any:
+            from gittrack.integrations.ignite import run_logged
+
+            return run_logged(original, engine, *args, **kwargs)
+
+        return run
+
+    from ignite.engine import Engine
+
+    _patch(Engine, "run", make)
 
 
 def _ultralytics() -> None:
@@ -288,5 +344,6 @@ _SWITCHES: dict[str, Callable[[], None]] = {
     "lightning": _lightning,
     "transformers": _transformers,
     "fastai": _fastai,
+    "ignite": _ignite,
     "ultralytics": _ultralytics,
 }

@@ -24,12 +24,14 @@ from gittrack.live_files.metric_files import Metric, MetricFiles
 from gittrack.live_files.params_file import read_yaml, to_params, write_params
 from gittrack.live_files.recording import Recording
 from gittrack.live_files.report import Report
+from gittrack.live_files.run_plots import curve_plot, points_plot
 from gittrack.live_files.summary import Summary, read_summary, to_loggable
 from gittrack.live_files.writing import render_json, without_odd_floats, write_text
 from gittrack.runs import open_runs
+from gittrack.runs.artifact_request import is_artifact_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from gittrack.live_files.metric_files import Point
     from gittrack.live_files.surroundings import Surroundings
     from gittrack.runs.monitor import SystemMonitor
+    from gittrack.runs.plot_document import Plot as RunPlot
 
 _MAX_FAST = 1 << 64
 _SYNC_INTERVAL_S = 0.25
@@ -244,6 +247,7 @@ class Live:
             name, path = image_files.write_image(self._layout, name, val)
             self._is_shape_new |= not self._images
             self._images[name] = path
+            self._guarded(lambda: self._recording.image(name, path, is_cached=self._cache_images))
 
     def log_plot(
         self,
@@ -279,7 +283,7 @@ class Live:
             name,
             {"template": template, "x": x, "y": y, "title": title, "x_label": x_label, "y_label": y_label},
         )
-        self._write_plot(name, plot, rows)
+        self._write_plot(name, plot, rows, lambda: points_plot(rows, plot.config))
 
     def log_sklearn_plot(
         self,
@@ -318,7 +322,10 @@ class Live:
         plot = self._plots.get(key) or plot_files.make_sklearn_plot(
             self._layout, kind, key, {word: text for word, text in said.items() if text is not None}
         )
-        self._write_plot(key, plot, curve_content(plot.kind or kind, labels, predictions, kwargs))
+        content = curve_content(plot.kind or kind, labels, predictions, kwargs)
+        self._write_plot(
+            key, plot, content, lambda: curve_plot(plot.kind or kind, labels, predictions, kwargs, plot.config)
+        )
 
     def log_artifact(
         self,
@@ -359,8 +366,7 @@ class Live:
             if not is_logged and not self._surroundings.is_pipeline:
                 self._warn(f"no experiment is recorded: '{path}' is not kept")
         if name or any(details.values()):
-            said = {"path": os.path.abspath(path), **details}  # noqa: PTH100
-            self._artifacts[name or Path(path).stem] = {key: value for key, value in said.items() if value is not None}
+            self._note_artifact(name or Path(path).stem, {"path": os.path.abspath(path), **details})  # noqa: PTH100
 
     def cache(self, path: str | PurePath) -> None:
         """Keep the content of a file or folder, without a word about it; see `log_artifact`.
@@ -506,11 +512,19 @@ class Live:
             self._is_shape_new |= not self._metrics
             return self._metrics.setdefault(name, metric)
 
-    def _write_plot(self, name: str, plot: plot_files.Plot, content: Any) -> None:
+    def _note_artifact(self, name: str, said: dict[str, Any]) -> None:
+        """Let ``dvc.yaml`` tell of an artifact; DVC could not read it with a name that is none to it."""
+        if is_artifact_name(name):
+            self._artifacts[name] = {key: value for key, value in said.items() if value is not None}
+        else:
+            self._warn(f"Can't use '{name}' as artifact name (ID). It will not be included in the `artifacts` section.")
+
+    def _write_plot(self, name: str, plot: plot_files.Plot, content: Any, make: Callable[[], RunPlot]) -> None:
         if self._is_writer:
             plot.write(content)
             self._is_shape_new |= name not in self._plots
             self._plots[name] = plot
+            self._guarded(lambda: self._recording.plot(name, make))
 
     def _write_waiting(self) -> None:
         """Write everything, if there is anything to write."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gittrack.live_files.metric_files import Point
     from gittrack.live_files.surroundings import Surroundings
     from gittrack.runs.open_runs import EndStatus
+    from gittrack.runs.plot_document import Plot
     from gittrack.runs.run import Run
 
 _ODD_FLOATS = frozenset({"nan", "inf", "-inf"})
@@ -92,6 +93,35 @@ class Recording:
             return False
         run.log_artifact(path, **details)
         return True
+
+    def plot(self, name: str, make: Callable[[], Plot]) -> None:
+        """Log a plot of datapoints or of labels and predictions; one of the same name is replaced.
+
+        Args:
+            name: Its name.
+            make: Makes it, where there is a run.
+
+        Raises:
+            InvalidValueError: It cannot be made.
+        """
+        run = self._open_run()
+        if run is not None:
+            run._log_plot(name, None, None, make)  # noqa: SLF001  the run's side of this class
+
+    def image(self, name: str, path: Path, *, is_cached: bool) -> None:
+        """Log an image; one of the same name is replaced.
+
+        Args:
+            name: Its name.
+            path: Its file.
+            is_cached: Whether the cache keeps it rather than git.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        run = self._open_run()
+        if run is not None:
+            run._log_image_file(name, path, is_cached=is_cached)  # noqa: SLF001  the run's side of this class
 
     def end(self, status: EndStatus, message: str | None, written: Sequence[Path]) -> None:
         """End the run, with the files that belong to it."""

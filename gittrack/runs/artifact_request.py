@@ -92,9 +92,22 @@ def parse_path(path: Any) -> str:
     return text
 
 
+def is_artifact_name(text: str) -> bool:
+    """Say whether a text can be the name of an artifact.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> is_artifact_name("nets/small_2"), is_artifact_name("my model")
+        (True, False)
+    """
+    return _NAME.fullmatch(text) is not None
+
+
 def _usable_name(name: str | None, path: str) -> str | None:
     told = name if name is not None else os.path.splitext(os.path.basename(path.rstrip("/")))[0]  # noqa: PTH119, PTH122
-    if _NAME.fullmatch(told):
+    if is_artifact_name(told):
         return told
     warn(
         "%r cannot be the name of an artifact (letters, digits, '-', '_' and '/', a letter or digit at both ends); "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from gittrack.artifacts.digest import Digest
     from gittrack.runs.opening import OpenedRun
     from gittrack.values import PlainValue
 
@@ -39,6 +40,7 @@ class Logged(NamedTuple):
         step: The step it belongs to.
         title: What stands above it.
         values: The numbers that sum it up.
+        is_cached: Whether the cache gets it whatever its size.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Logged(NamedTuple):
     step: int | None = None
     title: str | None = None
     values: Mapping[str, PlainValue] = {}
+    is_cached: bool = False
 
 
 class PlotLog:
@@ -75,6 +78,7 @@ class PlotLog:
         file = file_name(logged.name, logged.suffix, logged.step)
         try:
             size = self._write(file, logged.content)
+            digest = _hash(self._folder / file) if logged.is_cached else None
         except FileNotFoundError as error:
             if error.filename == logged.content:
                 raise
@@ -93,6 +97,7 @@ class PlotLog:
             time=time.time(),
             title=logged.title and logged.title[:_MAX_TITLE],
             values=_short(logged.values),
+            digest=digest,
         )
         self._journal.event("plot", render_plot_entry(entry))
 
@@ -114,6 +119,13 @@ class PlotLog:
         if reason not in self._told:
             self._told.add(reason)
             warn("the plot '%s' is not recorded: %s; training goes on", name, reason)
+
+
+def _hash(path: Path) -> Digest:
+    from gittrack.artifacts.digest import hash_stream
+
+    with path.open("rb") as file:
+        return hash_stream(file.fileno())
 
 
 def _short(values: Mapping[str, PlainValue]) -> Mapping[str, PlainValue]:

@@ -643,6 +643,15 @@ class PlotLogging:
             suffix, guessed = suffix_and_type(text)
             log.add(Logged(_checked(name), kind, suffix, media_type or guessed, text, step))
 
+    def _log_image_file(self, name: str, path: os.PathLike[str], *, is_cached: bool) -> None:
+        """Log an image that `Live` has written; in the cache where it is there as an artifact, too."""
+        from gittrack.runs.plot_log import Logged, suffix_and_type
+
+        log = self._open_plot_log(name, None)
+        if log is not None:
+            text = os.fspath(path)
+            log.add(Logged(name, "image", *suffix_and_type(text), text, is_cached=is_cached))
+
     def _log_value(self, kind: str, name: str, value: Any, media_type: str | None) -> None:
         from gittrack.runs.plot_document import Plot
 

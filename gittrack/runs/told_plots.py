@@ -106,7 +106,7 @@ class _Collector:
                 return
             if is_packed(file.peek(_PEEKED)) and info.st_size <= MAX_PACKED_BYTES:
                 self._take_packed(file.read(), entry)
-            elif self._is_for_cache(info.st_size):
+            elif entry.digest is not None or self._is_for_cache(info.st_size):
                 digest = self._cache().add_open_file(source, entry.file).digest
                 self.entries.append(entry._replace(size=info.st_size, digest=digest))
             else:

@@ -149,6 +149,40 @@ def test_fabric(workspace: Path, is_dvclive: bool) -> None:
     assert only_record(workspace).params["lr"] == 0.1
 
 
+def train_with_fabric(fabric: Any, error: Exception | None = None) -> None:
+    layer = torch.nn.Linear(4, 2)
+    model, optimizer = fabric.setup(layer, torch.optim.SGD(layer.parameters(), lr=0.1))
+    for step, (x, y) in enumerate(loader()):
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        fabric.backward(loss)
+        optimizer.step()
+        fabric.log("loss", loss, step=step)
+        if error is not None:
+            raise error
+
+
+def test_fabric_by_itself(workspace: Path) -> None:
+    """`autolog` gives a Fabric its logger beside others; a run ends with what was launched, or before the next."""
+    import lightning
+    from lightning.fabric.loggers import CSVLogger
+
+    gittrack.autolog("lightning")
+    first = lightning.Fabric(accelerator="cpu", devices=1)
+    first.launch()
+    train_with_fabric(first)
+    second = lightning.Fabric(accelerator="cpu", devices=1, loggers=CSVLogger("logs"))
+    second.launch(train_with_fabric)
+    third = lightning.Fabric(accelerator="cpu", devices=1)
+    with pytest.raises(RuntimeError, match="boom"):
+        third.launch(train_with_fabric, RuntimeError("boom"))
+    lightning.Fabric(accelerator="cpu", devices=1)  # which logs nothing
+    gittrack.autolog_off()
+    train_with_fabric(lightning.Fabric(accelerator="cpu", devices=1))
+    found = sorted((record.metrics["loss"].count, record.meta.status) for record in records(workspace).values())
+    assert found == [(1, "failed"), (4, "completed"), (4, "completed")]
+    assert len(second.loggers) == 2
+
+
 def make_trainer(folder: str, **arguments: Any) -> Any:
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
@@ -315,6 +349,47 @@ def test_ignite_that_fails(workspace: Path) -> None:
     with pytest.raises(RuntimeError, match="boom"):
         trainer.run(loader(), max_epochs=2)
     assert only_record(workspace).meta.status == "failed"
+
+
+def test_ignite_by_itself(workspace: Path) -> None:
+    """`autolog` logs what an engine and those that it runs compute; one that evaluates alone is no training."""
+    import ignite  # noqa: F401
+
+    gittrack.autolog("ignite")
+    trainer, evaluator = make_engines()
+    trainer.run(loader(), max_epochs=2)
+    evaluator.run(loader())
+    assert steps_of(workspace, "batch/loss") == list(range(1, 9))
+    assert steps_of(workspace, "eval/accuracy") == [1, 2]
+    assert only_record(workspace).meta.status == "completed"
+    with gittrack.Run(name="open"):
+        evaluator.run(loader())
+    assert set(records(workspace)["open"].metrics) == {"eval/accuracy"}
+    gittrack.autolog_off()
+    trainer.run(loader(), max_epochs=4)
+    assert len(records(workspace)) == 2
+
+
+def test_ignite_by_itself_that_fails(workspace: Path) -> None:
+    """The error arrives as it was, the experiment has failed, and the next training has one of its own."""
+    import ignite  # noqa: F401
+
+    gittrack.autolog("ignite")
+    with pytest.raises(RuntimeError, match="boom"):
+        make_engines(RuntimeError("boom"))[0].run(loader(), max_epochs=2)
+    make_engines()[0].run(loader(), max_epochs=1)
+    assert sorted(record.meta.status for record in records(workspace).values()) == ["completed", "failed"]
+
+
+def test_ignite_that_is_attached_is_logged_once(workspace: Path) -> None:
+    """`autolog` leaves an engine alone that has a logger, and its evaluators."""
+    from gittrack.integrations.ignite import attach
+
+    gittrack.autolog("ignite")
+    trainer, evaluator = make_engines()
+    attach(trainer, evaluators={"val": evaluator})
+    trainer.run(loader(), max_epochs=2)
+    assert set(only_record(workspace).metrics) == {"batch/loss", "val/accuracy"}
 
 
 def test_a_live_takes_torch_scalars() -> None:

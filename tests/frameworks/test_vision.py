@@ -11,6 +11,7 @@ import torch
 import gittrack
 from gittrack.experiments.series import parse_series
 from tests.support.reading import only_record
+from tests.support.recorded import run_script
 from tests.support.training_data import make_data
 
 X, Y = make_data(64)
@@ -130,3 +131,31 @@ def test_ultralytics_by_itself(tmp_path: Path, workspace: Path) -> None:
     gittrack.autolog("ultralytics")
     train_ultralytics(tmp_path, YOLO("yolov8n-cls.yaml"))
     assert "train/loss" in only_record(workspace).metrics
+
+
+ULTRALYTICS = """
+import os, sys
+del os.environ["PYTEST_CURRENT_TEST"]  # Ultralytics logs no tests
+from gittrack.compat import dvclive
+dvclive.install()
+from ultralytics import YOLO
+YOLO("yolov8n-cls.yaml").train(
+    data=sys.argv[1], epochs=2, imgsz=32, batch=4, workers=0, device="cpu", project=sys.argv[2], plots=True, amp=False,
+    verbose=False,
+)
+"""
+
+
+def test_the_dvclive_callbacks_of_ultralytics(tmp_path: Path, workspace: Path) -> None:
+    """The library's own callbacks find `dvclive`: arguments, points of each epoch, images, and the best weights."""
+    done = run_script(workspace, ULTRALYTICS, str(make_images(tmp_path / "images")), str(tmp_path / "yolo-runs"))
+    assert done.returncode == 0, done.stderr
+    assert "imgsz: 32\n" in Path("dvclive/params.yaml").read_text()
+    latest = json.loads(Path("dvclive/metrics.json").read_text())
+    assert {"train", "metrics", "val"} <= set(latest)
+    record = only_record(workspace)
+    assert record.meta.status == "completed"
+    assert record.metrics["train/loss"].count == 3  # at each epoch, and once more at the end
+    assert record.params["imgsz"] == 32
+    assert {entry.kind for entry in record.plots} >= {"image"}
+    assert [(entry.name, entry.type) for entry in record.artifacts] == [("best", "model")]

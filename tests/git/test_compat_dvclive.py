@@ -109,9 +109,8 @@ def test_the_files_are_those_of_dvclive(repo_dir: Path) -> None:
 @pytest.mark.usefixtures("installed")
 def test_other_libraries_find_it_under_its_name() -> None:
     """Modules are the same objects under both names, and the version is what a check asks for."""
-    from dvclive.plots.metric import Metric as OtherMetric
-
     import dvclive as other
+    from dvclive.plots.metric import Metric as OtherMetric
 
     assert other.Live is Live
     assert OtherMetric is Metric
@@ -289,3 +288,77 @@ def test_optuna_names() -> None:
     assert json.loads(Path("o/metrics.json").read_text()) == {"loss_0": 1, "loss_1": 2}
     with pytest.raises(ValueError, match="3 objective values, but 1 names"):
         DVCLiveCallback(["a"], dir="o")(None, Results(values=[1, 2, 3], params={}))
+
+
+PIPELINE = """\
+stages:
+  train:
+    cmd: python train.py
+    wdir: work
+    outs:
+    - model.pt
+    - ../dvclive:
+        cache: false
+  broken: 3
+"""
+
+
+def test_what_a_pipeline_does_not_keep_is_said(
+    repo_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within DVC an artifact that is no output of a stage is kept by nobody; one that is, or lies in one, is."""
+    (repo_dir / ".dvc").mkdir()
+    Path("dvc.yaml").write_text(PIPELINE)
+    monkeypatch.setenv(env.DVC_ROOT, str(repo_dir))
+    for name in ("work/model.pt", "dvclive/inner.bin", "dvclive-old"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("x")
+    with caplog.at_level(logging.WARNING, "dvclive"), Live("elsewhere", save_dvc_exp=False) as live:
+        for name in ("work/model.pt", "dvclive/inner.bin", "dvclive-old"):
+            live.log_artifact(name)
+    assert [record.getMessage() for record in caplog.records] == [
+        "To track 'dvclive-old' automatically in the DVC pipeline, add it as an output of the pipeline stage."
+    ]
+
+
+def test_a_dvc_yaml_among_the_outputs_is_warned_of(repo_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """DVC removes outputs before a stage runs; in its place of usual nothing is said."""
+    (repo_dir / ".dvc").mkdir()
+    Path("dvc.yaml").write_text(PIPELINE)
+    with caplog.at_level(logging.WARNING, "dvclive"):
+        Live("dvclive", dvcyaml="dvclive/dvc.yaml", save_dvc_exp=False).end()
+        Live("dvclive", save_dvc_exp=False).end()
+    assert [record.getMessage() for record in caplog.records] == [
+        "'dvclive/dvc.yaml' is in outputs of stage 'train'.\nRemove it from outputs to make DVCLive work as expected."
+    ]
+
+
+def test_a_name_that_dvc_could_not_read_stays_out_of_dvc_yaml(caplog: pytest.LogCaptureFixture) -> None:
+    """A warning says so, and the others are there."""
+    Path("x.bin").write_text("x")
+    with caplog.at_level(logging.WARNING, "dvclive"), Live(save_dvc_exp=False) as live:
+        live.log_artifact("x.bin", name="a b")
+        live.log_artifact("x.bin", type="model")
+    assert "Can't use 'a b' as artifact name (ID)" in caplog.text
+    assert serialize.load_yaml("dvc.yaml") == {"artifacts": {"x": {"path": "x.bin", "type": "model"}}}
+
+
+def test_each_call_is_told_at_the_level_of_debugging(caplog: pytest.LogCaptureFixture) -> None:
+    """Values and steps as DVCLive tells them, and where a resumed script goes on."""
+    with caplog.at_level(logging.DEBUG, "dvclive"):
+        with Live(save_dvc_exp=False) as live:
+            live.log_metric("foo", 0)
+            live.next_step()
+            live.log_metric("foo", 1)
+            live.next_step()
+        Live(save_dvc_exp=False, resume=True).end()
+    told = [record.getMessage() for record in caplog.records if record.name == "dvclive"]
+    assert told[:2] == ["Logged foo: 0", "Step: 1"]
+    assert told[-1].startswith("Resuming from step ")
+
+
+def test_an_experiment_that_is_not_recorded_has_a_name() -> None:
+    """Code that asks for it gets one and the same text."""
+    live = Live(save_dvc_exp=False)
+    assert live._exp_name == live._exp_name != ""
+    live.end()

@@ -41,7 +41,7 @@ def start_script(folder: Path, script: str, *arguments: str, **environ: str) -> 
 def run_script(folder: Path, script: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a Python script in a folder to its end; see `start_script`."""
     process = start_script(folder, script, *arguments, **environ)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=180)  # the import of a framework may take a minute of a busy machine
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 

@@ -19,9 +19,12 @@ from gittrack.compat.dvclive.vscode import (
     mark_dvclive_step_completed,
 )
 from gittrack.errors import GittrackError
+from gittrack.experiments.names import generate_name
 from gittrack.live_files.errors import InvalidDataTypeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gittrack.runs.open_runs import EndStatus
 
 logger = logging.getLogger("dvclive")
@@ -47,14 +50,37 @@ class Live(_Live):
         self._inside_dvc_exp = bool(os.environ.get(env.DVC_ROOT) and os.environ.get(env.DVC_EXP_BASELINE_REV))
         self._has_dvc = bool(os.environ.get(env.DVC_ROOT)) or find_dvc_root() is not None
         self._next_signal = 0.0
+        self._is_debugged = logger.isEnabledFor(logging.DEBUG)
+        self._made_up_name: str | None = None
+        if self._step:
+            _say(logger.info, f"Resuming from step {self._step - 1}")
+        stage = find_overlapping_stage(None, self.dvc_file) if self._dvcyaml and self._has_dvc else None
+        if stage is not None:
+            _say(
+                logger.warning,
+                f"'{self.dvc_file}' is in outputs of stage '{stage.addressing}'."
+                "\nRemove it from outputs to make DVCLive work as expected.",
+            )
         if self._recording.is_on:
-            mark_dvclive_only_started(self._exp_name or "")
+            mark_dvclive_only_started(self._exp_name)
 
     __init__.__doc__ = _Live.__doc__
 
     @property
-    def _exp_name(self) -> str | None:
-        return self.exp_name
+    def _exp_name(self) -> str:
+        if self.exp_name is not None:
+            return self.exp_name
+        if self._made_up_name is None:  # nothing is recorded, and code that asks for a name is given one
+            self._made_up_name = generate_name()
+        return self._made_up_name
+
+    @property
+    def _dvc_file(self) -> str:
+        return self.dvc_file
+
+    @property
+    def _inside_dvc_pipeline(self) -> bool:
+        return self._surroundings.is_pipeline
 
     @property
     def _dir(self) -> str:
@@ -71,6 +97,12 @@ class Live(_Live):
     @property
     def _experiment_rev(self) -> str | None:
         return self._recording.commit
+
+    def log_metric(self, name: str, val: Any, timestamp: bool = False, plot: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Log one value of a metric; see `gittrack.Live.log_metric`."""
+        super().log_metric(name, val, timestamp, plot)
+        if self._is_debugged:
+            _say(logger.debug, f"Logged {name}: {val}")
 
     def log_artifact(self, path: Any, *args: Any, **kwargs: Any) -> None:
         """Log a file or folder; where that fails, say so and go on.
@@ -89,6 +121,11 @@ class Live(_Live):
             super().log_artifact(path, *args, **kwargs)
         except (OSError, GittrackError) as error:
             logger.warning("Error in log_artifact: %s", error)
+        if self._inside_dvc_pipeline and find_overlapping_stage(None, path) is None:
+            _say(
+                logger.warning,
+                f"To track '{path}' automatically in the DVC pipeline, add it as an output of the pipeline stage.",
+            )
 
     def log_sklearn_plot(self, kind: str, labels: Any, predictions: Any, *args: Any, **kwargs: Any) -> None:
         """Log a plot of labels and predictions; see `gittrack.Live.log_sklearn_plot`."""
@@ -101,6 +138,8 @@ class Live(_Live):
         """Say that the step is complete, and go to the next."""
         step = self.step
         super().next_step()
+        if self._is_debugged:
+            _say(logger.debug, f"Step: {self.step}")
         if self._has_dvc and time.monotonic() >= self._next_signal:  # an editor looks no more often
             self._next_signal = time.monotonic() + _SIGNAL_INTERVAL_S
             mark_dvclive_step_completed(step)
@@ -130,6 +169,11 @@ class Live(_Live):
             "images": list(self._images),
             "step": self.step,
         }
+
+
+def _say(tell: Callable[[str], object], message: str) -> None:
+    """Tell a whole text, as DVCLive does: without arguments a logger takes percent signs for what they are."""
+    tell(message)
 
 
 __all__ = [
