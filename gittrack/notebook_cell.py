@@ -1,0 +1,25 @@
+"""The place in a notebook where a report is shown, and shown anew."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SHELLS = {"ZMQInteractiveShell", "Shell"}  # the second is Colab's
+NOT_THERE = "Report mode 'notebook' requires to be inside a notebook. Disabling report."
+
+
+def open_display() -> Callable[[str], object] | None:
+    """Show an empty report, and return what puts HTML in its place; None outside of a notebook."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+    from IPython.display import HTML, display
+
+    if type(get_ipython()).__name__ not in _SHELLS:
+        return None
+    handle = display(HTML("<p>Report</p>"), display_id=True)
+    return lambda text: handle.update(HTML(text))
