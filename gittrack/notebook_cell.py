@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +18,9 @@ def open_display() -> Callable[[str], object] | None:
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython
-    from IPython.display import HTML, display
 
     if type(get_ipython()).__name__ not in _SHELLS:
         return None
-    handle = display(HTML("<p>Report</p>"), display_id=True)
-    return lambda text: handle.update(HTML(text))
+    shown: Any = import_module("IPython.display")  # which is not typed
+    handle = shown.display(shown.HTML("<p>Report</p>"), display_id=True)
+    return lambda text: handle.update(shown.HTML(text))

@@ -1,12 +1,13 @@
 """The report of `Live`: params, metrics, images and plots as one file, or shown in a notebook.
 
-Each metric keeps at most some hundred points for its chart, and what is made of a file is kept until the file changes. So a
+Each metric keeps at most some hundred points for its chart, and what is made of a file is kept until that changes. So a
 report costs the same at step 100,000 as at step 100.
 """
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from gittrack.reports.page import render_fragment, render_page
 from gittrack.reports.thinned import ThinnedSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gittrack.live_files.layout import Layout
     from gittrack.live_files.metric_files import Point
@@ -96,13 +97,15 @@ class Report:
     def _figures(self, images: Mapping[str, Path], plots: Mapping[str, Plot]) -> Iterator[Piece]:
         for name, series in self._series.items():
             yield Drawing(name, series.figure(name))
-        makers = [(plot.path, lambda plot=plot, name=name: _draw_plot(name, plot)) for name, plot in plots.items()]
-        newest = list(images.items())[-MAX_PIECES:]
-        makers += [(path, lambda path=path, name=name: _read_image(name, path)) for name, path in newest]
-        for path, make in makers:
-            piece = self._kept.get(path, make)
-            if piece is not None:
-                yield piece
+        for name, plot in plots.items():
+            yield from self._piece(plot.path, partial(_draw_plot, name, plot))
+        for name, path in list(images.items())[-MAX_PIECES:]:
+            yield from self._piece(path, partial(_read_image, name, path))
+
+    def _piece(self, path: Path, make: Callable[[], Piece | None]) -> Iterator[Piece]:
+        piece = self._kept.get(path, make)
+        if piece is not None:
+            yield piece
 
     def _keep(self, title: str, svg: str) -> str:
         place = f"static/{title}.svg"

@@ -27,6 +27,7 @@ _MAX_CELLS = 40  # of a matrix, along each side
 _MAX_NUMBERED_CELLS = 14
 _LABEL = 28  # characters
 _BIGGEST = 1e300
+_FINEST = 1e-12  # of an axis that spans less of its numbers nothing can be told apart
 
 Point = tuple[float, float]
 
@@ -114,7 +115,7 @@ def _draw_bars(traces: Sequence[Mapping[str, Any]], labels: tuple[str, str]) -> 
     if not places:
         return None
     gap = min((after - before for before, after in pairwise(places)), default=1.0)
-    along = _Scale(places[0] - gap / 2, places[-1] + gap / 2, names)
+    along = _scale([places[0] - gap / 2, places[-1] + gap / 2], names)
     values = _scale([0.0, *(value for bar in points for _, value in bar)], ())
     x_scale, y_scale = (values, along) if is_across else (along, values)
     place = _placer(x_scale, y_scale)
@@ -280,8 +281,8 @@ def _place(value: Any, places: Mapping[str, int]) -> float:
 def _scale(values: Sequence[float], names: tuple[str, ...]) -> _Scale:
     """Return an interval that holds all values and is not empty."""
     low, high = min(values), max(values)
-    if low == high:
-        margin = abs(low) * 0.1 or 0.5
+    if high - low <= max(abs(low), abs(high)) * _FINEST:
+        margin = max(abs(low), abs(high)) * 0.1 or 0.5
         low, high = low - margin, high + margin
     return _Scale(low, high, names)
 

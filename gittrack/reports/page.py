@@ -70,7 +70,7 @@ def render_fragment(content: Content) -> str:
         if isinstance(piece, Pairs):
             parts += _pairs(piece)
         elif isinstance(piece, Table):
-            parts += [f"<h2>{escape(piece.title)}</h2>", _table(piece.columns, piece.rows)]
+            parts += [f"<h2>{_cell(piece.title)}</h2>", _table(piece.columns, piece.rows)]
         else:
             figures += _figure(piece)
     if figures:
@@ -94,7 +94,7 @@ def _pairs(piece: Pairs) -> Iterator[str]:
     if not piece.pairs:
         return
     rows = "".join(f"<tr><th>{_cell(name)}</th><td>{_cell(value)}</td></tr>" for name, value in piece.pairs[:MAX_ROWS])
-    heading = f"<h2>{escape(piece.title)}</h2>" if piece.title else ""
+    heading = f"<h2>{_cell(piece.title)}</h2>" if piece.title else ""
     yield f'{heading}<div class="gt-scroll"><table><tbody>{rows}</tbody></table></div>{_rest(len(piece.pairs))}'
 
 

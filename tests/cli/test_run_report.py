@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-import gittrack
+import gittrack as package
 from gittrack.errors import UsageError
 from gittrack.runs import reporting
 from tests.support.git_repository import run_git
@@ -28,7 +28,7 @@ def _in_repository(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repo_dir)
 
 
-def log_all(run: gittrack.Run) -> None:
+def log_all(run: package.Run) -> None:
     """Log one of everything."""
     run.log_params({"lr": 0.125, HOSTILE: HOSTILE})
     for step in range(50):
@@ -50,9 +50,9 @@ WORDS += ["a picture (step 3)", "data:image/png;base64,", "a text", "model.bin",
 
 
 @pytest.mark.parametrize("mode", ["html", "md"])
-def test_all_is_in_one_file(repo_dir: Path, mode: str, run_gittrack: Gittrack) -> None:
+def test_all_is_in_one_file(repo_dir: Path, mode: str, gittrack: Gittrack) -> None:
     """What was logged is in the report, which loads nothing; the command makes the same one from git alone."""
-    with gittrack.Run("x", report=mode, quiet=True, description="why " + HOSTILE) as run:  # type: ignore[arg-type]
+    with package.Run("x", report=mode, quiet=True, description="why " + HOSTILE) as run:  # type: ignore[arg-type]
         log_all(run)
     assert run.report_file is not None
     assert run.report_file.parent == repo_dir / ".git/gittrack/reports"
@@ -67,14 +67,14 @@ def test_all_is_in_one_file(repo_dir: Path, mode: str, run_gittrack: Gittrack) -
     assert "refresh" not in text
     run.report_file.unlink()
     made = repo_dir / "out"
-    run_gittrack("exp", "report", "x", f"--{mode}", "-o", str(made))
+    gittrack("exp", "report", "x", f"--{mode}", "-o", str(made))
     assert made.read_text() == text
-    assert "\n".join(run_gittrack("exp", "report", "x", f"--{mode}")).split("\n")[:20] == text.split("\n")[:20]
+    assert "\n".join(gittrack("exp", "report", "x", f"--{mode}")).split("\n")[:20] == text.split("\n")[:20]
 
 
 def test_a_report_is_no_part_of_the_work_tree(repo_dir: Path) -> None:
     """Neither the work tree nor the experiment has the file."""
-    with gittrack.Run("x", report="html", quiet=True) as run:
+    with package.Run("x", report="html", quiet=True) as run:
         run.log_metric("loss", 1)
     assert run_git(repo_dir, "status", "--porcelain") == ""
     assert "report" not in run_git(repo_dir, "ls-tree", "-r", "--name-only", run.commit or "")
@@ -86,7 +86,7 @@ def test_it_is_there_while_the_run_trains(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(reporting, "_FIRST_S", 0.05)
     monkeypatch.setattr(reporting, "_LEAST_REST_S", 0.05)
     monkeypatch.setattr(reporting, "_REST", 1)
-    with gittrack.Run("x", report="html", quiet=True) as run:
+    with package.Run("x", report="html", quiet=True) as run:
         assert run.report_file is not None
         for number in range(3):
             run.log_metrics({f"metric-{number}": 1.5, "loss": number}, step=number)
@@ -107,7 +107,7 @@ def read(path: Path) -> str:
 
 def test_a_report_can_be_made_at_any_time() -> None:
     """Without having been asked for, during the run and after its end; points of a series are counted once."""
-    with gittrack.Run("x", quiet=True) as run:
+    with package.Run("x", quiet=True) as run:
         assert run.report_file is None
         for step in range(10):
             run.log_metric("loss", step)
@@ -120,7 +120,7 @@ def test_a_report_can_be_made_at_any_time() -> None:
     assert "completed" in after.read_text()
 
 
-def test_the_report_of_a_run_under_way(repo_dir: Path, run_gittrack: Gittrack) -> None:
+def test_the_report_of_a_run_under_way(repo_dir: Path, gittrack: Gittrack) -> None:
     """The command reads what another process has logged so far."""
     script = (
         "import time, gittrack\nrun = gittrack.Run('live', quiet=True)\nrun.log_metrics({'loss': 0.5}, step=3)\n"
@@ -128,7 +128,7 @@ def test_the_report_of_a_run_under_way(repo_dir: Path, run_gittrack: Gittrack) -
     )
     process = start_script(repo_dir, script)
     try:
-        text = "\n".join(run_gittrack("exp", "report", "live"))
+        text = "\n".join(gittrack("exp", "report", "live"))
     finally:
         process.kill()
         process.wait()
@@ -141,7 +141,7 @@ def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with gittrack.Run("x", report="md", quiet=True) as run:
+    with package.Run("x", report="md", quiet=True) as run:
         run.log_metric("loss", 0.5)
     assert run.report_file is not None
     assert folder in run.report_file.parents
@@ -151,23 +151,23 @@ def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_is_no_report_is_refused() -> None:
     """Before anything is recorded."""
     with pytest.raises(UsageError, match="unknown report 'pdf'"):
-        gittrack.Run("x", report="pdf")  # type: ignore[arg-type]
+        package.Run("x", report="pdf")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="unknown report"):
-        gittrack.init("x", report="docx")
+        package.init("x", report="docx")
 
 
 def test_a_script_without_an_object_has_a_report() -> None:
     """`init` takes the same argument."""
-    run = gittrack.init("x", report="html", quiet=True)
-    gittrack.log({"loss": 0.5})
-    gittrack.finish()
+    run = package.init("x", report="html", quiet=True)
+    package.log({"loss": 0.5})
+    package.finish()
     assert run.report_file is not None
     assert "loss" in run.report_file.read_text()
 
 
 def test_a_notebook_is_needed_for_that_of_a_notebook(caplog: pytest.LogCaptureFixture) -> None:
     """Outside of one it is a warning, and there is no report."""
-    with gittrack.Run("x", report="notebook", quiet=True) as run:
+    with package.Run("x", report="notebook", quiet=True) as run:
         pass
     assert run.report_file is None
     assert "requires to be inside a notebook" in caplog.text
@@ -177,7 +177,7 @@ def test_a_report_that_cannot_be_written_stops_nothing(repo_dir: Path, caplog: p
     """One warning, and the run is recorded."""
     (repo_dir / ".git/gittrack").mkdir(exist_ok=True)
     (repo_dir / ".git/gittrack/reports").write_text("in the way")
-    with gittrack.Run("x", report="html", quiet=True) as run:
+    with package.Run("x", report="html", quiet=True) as run:
         run.log_metric("loss", 0.5)
         run.make_report()
     assert run.commit is not None
@@ -188,7 +188,7 @@ def test_old_reports_go(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Only the newest are kept: any can be made again."""
     monkeypatch.setattr(reporting, "_MAX_KEPT", 3)
     for number in range(6):
-        with gittrack.Run(f"x{number}", report="html", quiet=True):
+        with package.Run(f"x{number}", report="html", quiet=True):
             pass
     names = sorted(path.name[:2] for path in (repo_dir / ".git/gittrack/reports").iterdir())
     assert names == ["x3", "x4", "x5"]
@@ -196,9 +196,9 @@ def test_old_reports_go(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_resumed_run_has_the_whole_series() -> None:
     """The last report is of the experiment, not of its last part."""
-    with gittrack.Run("x", quiet=True) as run:
+    with package.Run("x", quiet=True) as run:
         run.log_metric("loss", 4)
-    with gittrack.Run("x", resume=True, report="html", quiet=True) as run:
+    with package.Run("x", resume=True, report="html", quiet=True) as run:
         run.log_metric("loss", 2)
     assert run.report_file is not None
     assert '<td class="gt-number">2</td></tr>' in run.report_file.read_text()
