@@ -67,9 +67,9 @@ def test_all_is_in_one_file(repo_dir: Path, mode: str, gittrack: Gittrack) -> No
     assert "refresh" not in text
     run.report_file.unlink()
     made = repo_dir / "out"
-    gittrack("exp", "report", "x", f"--{mode}", "-o", str(made))
+    gittrack("exp", "report", "x", f"--{mode}", "-o", str(made), cwd=repo_dir)
     assert made.read_text() == text
-    assert "\n".join(gittrack("exp", "report", "x", f"--{mode}")).split("\n")[:20] == text.split("\n")[:20]
+    assert "\n".join(gittrack("exp", "report", "x", f"--{mode}", cwd=repo_dir)).split("\n")[:20] == text.split("\n")[:20]
 
 
 def test_a_report_is_no_part_of_the_work_tree(repo_dir: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_report_of_a_run_under_way(repo_dir: Path, gittrack: Gittrack) -> No
     )
     process = start_script(repo_dir, script)
     try:
-        text = "\n".join(gittrack("exp", "report", "live"))
+        text = "\n".join(gittrack("exp", "report", "live", cwd=repo_dir))
     finally:
         process.kill()
         process.wait()

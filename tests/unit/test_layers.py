@@ -17,7 +17,7 @@ LAYERS = {
     **dict.fromkeys(
         ("errors", "values", "curves", "columns", "figures", "config", "paths", "secrets", "warn", "yaml_text"), 1
     ),
-    "reports": 1,
+    "reports": 2,
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "live_files", "sweeps", "workspace"), 4),
