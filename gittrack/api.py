@@ -18,9 +18,10 @@ from gittrack.runs.context import BASELINE_VARIABLE, CONFIG_VARIABLE, NAME_VARIA
 from gittrack.runs.opening import is_run_id
 from gittrack.runs.run import Run as _Run
 from gittrack.values import InvalidValueError
+from gittrack.warn import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from gittrack.experiments.format import Record
@@ -60,6 +61,8 @@ class Run(_Run):
         nested: Whether it is a run of its own within the one that is open, in this process or in the one that started
             it; that one's id is then in the experiment. Where none is open, it is a run like any other.
         parent: The run that it is nested in, or its id, where that is another one.
+        report: ``"html"`` or ``"md"`` for a report in the file `report_file`, ``"notebook"`` for one in the cell of a
+            notebook; it is renewed while the training runs, and at the end. Outside of a notebook that is a warning.
 
     Raises:
         UsageError: An argument has a wrong type or form.
@@ -81,7 +84,14 @@ class Run(_Run):
         quiet: bool = False,
         nested: bool = False,
         parent: _Run | str | None = None,
+        report: Literal["html", "md", "notebook"] | None = None,
     ) -> None:
+        display = None
+        if report is not None:
+            from gittrack.runs.report_file import check_mode  # here: few runs want one
+
+            check_mode(report)
+            report, display = _shown_report(report)
         self._quiet = quiet
         if monitor_system:
             from gittrack.runs.monitor import require_psutil  # here: few runs want it
@@ -107,6 +117,8 @@ class Run(_Run):
         companions = self._beside() if monitor_system or capture_console else None
         if companions is not None:
             companions.start(console=sys if capture_console else None, is_monitored=monitor_system)
+        if report is not None:
+            self._start_report(report, display)
 
     def end(self, status: Literal["completed", "failed", "killed"] = "completed", message: str | None = None) -> None:
         """End the run and record it in git; a second call does nothing.
@@ -233,6 +245,21 @@ def _loaded(context: RunContext, target: Target) -> Run:
     run._live = start_posting(run._opened, run._context)  # noqa: SLF001  the same
     _exports.add(run)
     return run
+
+
+def _shown_report(
+    report: Literal["html", "md", "notebook"],
+) -> tuple[Literal["html", "md", "notebook"] | None, Callable[[str], object] | None]:
+    """Return the report and what shows it; None where a notebook is wanted and there is none."""
+    if report != "notebook":
+        return report, None
+    from gittrack.notebook_cell import NOT_THERE, open_display
+
+    display = open_display()
+    if display is None:
+        warn("%s", NOT_THERE)
+        return None, None
+    return report, display
 
 
 class _Exports:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gittrack.api import Run
 from gittrack.live_files.live import Live as _Live
 from gittrack.live_files.surroundings import Surroundings
+from gittrack.notebook_cell import NOT_THERE, open_display
 from gittrack.runs.context import RunContext
 from gittrack.warn import warn
 
@@ -72,9 +72,9 @@ class Live(_Live):
                 self._log_warning(
                     "Ignoring `save_dvc_exp` because `dvc repro` is running.\nUse `dvc exp run` to save experiment."
                 )
-        display = _notebook_display() if report == "notebook" else None
+        display = open_display() if report == "notebook" else None
         if report == "notebook" and display is None:
-            self._log_warning("Report mode 'notebook' requires to be inside a notebook. Disabling report.")
+            self._log_warning(NOT_THERE)
             report = None
         super().__init__(
             place,
@@ -134,19 +134,6 @@ def _browser() -> Callable[[Path], object]:
             webbrowser.open(path.resolve().as_uri())
 
     return show
-
-
-def _notebook_display() -> Callable[[str], object] | None:
-    """Return what shows Markdown in a notebook, in one place; None outside of one."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-    from IPython.display import Markdown, display
-
-    if type(get_ipython()).__name__ not in {"ZMQInteractiveShell", "Shell"}:  # the second is Colab's
-        return None
-    handle = display(Markdown("Report"), display_id=True)
-    return lambda text: handle.update(Markdown(text))
 
 
 __all__ = ["Live"]

@@ -19,6 +19,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "exp diff": ("gittrack.cli.exp.diff", "Show what differs between two experiments"),
         "exp artifacts": ("gittrack.cli.exp.artifacts", "List the artifacts of an experiment"),
         "exp plots": ("gittrack.cli.exp.plots", "List the plots of an experiment, or print one"),
+        "exp report": ("gittrack.cli.exp.report", "Make one page of an experiment, to read or to send"),
     },
     "use": {
         "exp apply": ("gittrack.cli.exp.apply", "Bring the files of an experiment into the workspace"),

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _MAX_FAST = 1 << 64
 _SYNC_INTERVAL_S = 0.25
 _REST = 20  # what a write took is rested this many times
+_REPORT_INTERVAL_S = 1.0
+_REPORT_REST = 100  # a report grows until its charts are full; its share of the time stays below a hundredth
 
 
 class Live:
@@ -554,14 +556,14 @@ class Live:
             if start >= self._next_report:
                 start = time.monotonic()
                 self._guarded(self.make_report)
-                self._next_report = self._rested(start, _SYNC_INTERVAL_S)
+                self._next_report = self._rested(start, _REPORT_INTERVAL_S, _REPORT_REST)
             else:
                 self._is_unsynced = True
 
-    def _rested(self, start: float, least: float) -> float:
+    def _rested(self, start: float, least: float, rest: int = _REST) -> float:
         """Return when a piece of work may be done again: nine tenths and more of the time belong to the training."""
         now = time.monotonic()
-        return now + max(least, _REST * (now - start))
+        return now + max(least, rest * (now - start))
 
     def _write_points(self) -> None:
         with self._lock:

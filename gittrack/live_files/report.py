@@ -1,76 +1,36 @@
-"""The report: params, metrics, images and plots as one file, in HTML or Markdown, or shown in a notebook.
+"""The report of `Live`: params, metrics, images and plots as one file, or shown in a notebook.
 
-Each metric keeps at most some hundred points for its chart, however long the training: when they are full, every other
-one goes and half as many come. So a report costs the same at step 100,000 as at step 100.
+Each metric keeps at most some hundred points for its chart, and what is made of a file is kept until that changes. So a
+report costs the same at step 100,000 as at step 100.
 """
 
 from __future__ import annotations
 
-import base64
-import html
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gittrack.live_files.chart import draw_lines
+from gittrack.errors import GittrackError
+from gittrack.figures import TEMPLATES, Labels, points_figure
 from gittrack.live_files.writing import write_text
+from gittrack.reports.content import MAX_PIECES, Content, Drawing, Image, Pairs
+from gittrack.reports.kept_pieces import KeptPieces
+from gittrack.reports.markdown import Style, render_markdown
+from gittrack.reports.page import render_fragment, render_page
+from gittrack.reports.thinned import ThinnedSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gittrack.live_files.layout import Layout
     from gittrack.live_files.metric_files import Point
     from gittrack.live_files.plot_files import Plot
     from gittrack.live_files.surroundings import Surroundings
+    from gittrack.reports.content import Piece
 
-_MAX_POINTS = 400
-_REFRESH_S = 5
-_MAX_IMAGES = 100  # the newest; all are in the folder
-_PAGE = """<!DOCTYPE html>
-<html>
-<head>
-<meta charset="utf-8">
-<meta http-equiv="refresh" content="{refresh}">
-<title>Report</title>
-<style>
-body {{ font-family: sans-serif; margin: 2em; }}
-table {{ border-collapse: collapse; margin: 1em 0; }}
-td, th {{ border: 1px solid #ccc; padding: 0.3em 0.8em; text-align: left; }}
-figure {{ display: inline-block; margin: 0.5em; vertical-align: top; }}
-img {{ max-width: 30em; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-
-class Curve:
-    """The points of a metric that its chart shows."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        self._stride = 1
-        self._n_seen = 0
-        self._last: tuple[float, float] | None = None
-
-    def add(self, step: float, value: float) -> None:
-        """Add a point; only so many are kept, evenly."""
-        self._last = (step, value)
-        if self._n_seen % self._stride == 0:
-            self.points.append(self._last)
-            if len(self.points) >= _MAX_POINTS:
-                del self.points[1::2]
-                self._stride *= 2
-        self._n_seen += 1
-
-    @property
-    def shown(self) -> list[tuple[float, float]]:
-        """The kept points, and the last one."""
-        is_there = self._last is None or self.points[-1:] == [self._last]
-        return self.points if is_there else [*self.points, self._last]  # type: ignore[list-item]
+_TITLE = "DVC Report"
+_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 
 
 class Report:
@@ -85,17 +45,16 @@ class Report:
         self.mode = mode
         self.path = None if mode == "notebook" else layout.report(mode)
         self._layout = layout
-        self._curves: dict[str, Curve] = {}
-        self._plots: dict[str, tuple[tuple[int, int], str]] = {}
-        self._images: dict[str, tuple[tuple[int, int], str]] = {}
+        self._series: dict[str, ThinnedSeries] = {}
+        self._kept = KeptPieces()
 
     def add_points(self, points: Iterable[Point]) -> None:
         """Take points into the charts; texts and what is not plotted are passed over."""
         for point in points:
             if point.is_plotted and not isinstance(point.value, str):
-                curve = self._curves.setdefault(point.metric.name, Curve())
+                series = self._series.setdefault(point.metric.name, ThinnedSeries())
                 try:
-                    curve.add(float(point.step), float(point.value))
+                    series.add(float(point.step), float(point.value))
                 except (OverflowError, TypeError, ValueError):  # a number that no chart can hold
                     continue
 
@@ -106,6 +65,8 @@ class Report:
         images: Mapping[str, Path],
         plots: Mapping[str, Plot],
         surroundings: Surroundings,
+        *,
+        is_final: bool = False,
     ) -> None:
         """Write the report, or show it.
 
@@ -115,114 +76,62 @@ class Report:
             images: Names and files of images.
             plots: Names and plots of datapoints.
             surroundings: Where a report can be shown.
+            is_final: Whether the training is over.
 
         Raises:
             OSError: A file cannot be read, or the disk refuses.
         """
-        tables = [(name, flat) for name, flat in (("params.yaml", _flat(params)), ("metrics.json", _flat(summary)))]
+        tables = [Pairs("params.yaml", _flat(params)), Pairs("metrics.json", _flat(summary))]
+        content = Content(_TITLE, [*tables, *self._figures(images, plots)], is_final)
         if self.path is None:
             if surroundings.display is not None:
-                surroundings.display(self._markdown(tables, images, plots, is_file=False))
+                surroundings.display(render_fragment(content))
             return
         if self.mode == "md":
-            write_text(self.path, self._markdown(tables, images, plots, is_file=True))
+            write_text(self.path, render_markdown(content, Style(heading="", is_across=True, keep=self._keep)))
         else:
-            body = "\n".join(self._html_parts(tables, images, plots))
-            write_text(self.path, _PAGE.format(refresh=_REFRESH_S, body=body))
+            write_text(self.path, render_page(content))
         if surroundings.show is not None:
             surroundings.show(Path(self.path))
 
-    def _html_parts(self, tables: Any, images: Mapping[str, Path], plots: Mapping[str, Plot]) -> Iterator[str]:
-        for name, flat in tables:
-            if flat:
-                rows = "".join(
-                    f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in flat
-                )
-                yield f"<h2>{name}</h2>\n<table>{rows}</table>"
-        for title, svg in self._charts(plots):
-            yield f"<figure><figcaption>{html.escape(title)}</figcaption>{svg}</figure>"
-        for name, path in list(images.items())[-_MAX_IMAGES:]:
-            data = self._remembered(self._images, name, path, _data_url)
-            if data:
-                yield f'<figure><figcaption>{html.escape(name)}</figcaption><img src="{data}"></figure>'
-
-    def _markdown(self, tables: Any, images: Mapping[str, Path], plots: Mapping[str, Plot], *, is_file: bool) -> str:
-        parts = ["# DVC Report"]
-        for name, flat in tables:
-            if flat:
-                keys = [_cell(key) for key, _ in flat]
-                lines = (keys, ["---"] * len(keys), [_cell(text) for _, text in flat])
-                parts.append(f"\n{name}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines))
-        for title, svg in self._charts(plots):
-            place = f"static/{title}.svg"
-            if is_file:
-                write_text(Path(self._layout.folder, place), svg)
-            else:
-                place = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-            parts.append(f"\n![{_cell(title)}]({place.replace(' ', '%20')})")
-        for name, path in list(images.items())[-_MAX_IMAGES:]:
-            data = self._remembered(self._images, name, path, _data_url)
-            if data:
-                parts.append(f"\n![{_cell(name)}]({data})")
-        return "\n".join(parts) + "\n"
-
-    def _charts(self, plots: Mapping[str, Plot]) -> Iterator[tuple[str, str]]:
-        for name, curve in self._curves.items():
-            yield name, draw_lines([curve.shown], "step", name.rsplit("/", 1)[-1])
+    def _figures(self, images: Mapping[str, Path], plots: Mapping[str, Plot]) -> Iterator[Piece]:
+        for name, series in self._series.items():
+            yield Drawing(name, series.figure(name))
         for name, plot in plots.items():
-            svg = self._remembered(self._plots, name, plot.path, lambda path, plot=plot: _draw_plot(path, plot))
-            if svg:
-                yield name, svg
+            yield from self._piece(plot.path, partial(_draw_plot, name, plot))
+        for name, path in list(images.items())[-MAX_PIECES:]:
+            yield from self._piece(path, partial(_read_image, name, path))
 
-    def _remembered(self, memory: dict[str, Any], name: str, path: Path, make: Any) -> str:
-        """Return what is made of a file, made again only when the file has changed."""
-        try:
-            info = path.stat()
-        except OSError:
-            return ""
-        state = (info.st_mtime_ns, info.st_size)
-        if name not in memory or memory[name][0] != state:
-            memory[name] = (state, make(path))
-        text: str = memory[name][1]
-        return text
+    def _piece(self, path: Path, make: Callable[[], Piece | None]) -> Iterator[Piece]:
+        piece = self._kept.get(path, make)
+        if piece is not None:
+            yield piece
+
+    def _keep(self, title: str, svg: str) -> str:
+        place = f"static/{title}.svg"
+        write_text(Path(self._layout.folder, place), svg)
+        return place.replace(" ", "%20")
 
 
-def _draw_plot(path: Path, plot: Plot) -> str:
-    rows = json.loads(path.read_text(encoding="utf-8"))
+def _draw_plot(name: str, plot: Plot) -> Drawing | None:
+    rows = json.loads(plot.path.read_text(encoding="utf-8"))
     if isinstance(rows, dict):
         rows = next(iter(rows.values()), [])
     config = plot.config
-    if plot.kind == "confusion_matrix":
-        return _matrix(rows)
-    columns = config["y"] if isinstance(config["y"], list) else [config["y"]]
-    lines = [_numbers(rows, config["x"], column) for column in columns]
-    return draw_lines(lines, config.get("x_label", config["x"]), config.get("y_label", str(columns[0])))
+    y = list(map(str, config["y"])) if isinstance(config["y"], list) else [str(config["y"])]
+    x = str(config["x"])
+    columns = {name: [row.get(name) for row in rows] for name in (x, *y)}
+    template = config.get("template", "linear")
+    labels = Labels(None, config.get("x_label", x), config.get("y_label", y[0]))
+    try:
+        figure = points_figure(columns, x, y, template if template in TEMPLATES else "linear", labels)
+    except GittrackError:
+        return None
+    return Drawing(name, figure)
 
 
-def _numbers(rows: list[dict[str, Any]], x: str, y: str) -> list[tuple[float, float]]:
-    points = []
-    for row in rows[:: max(1, len(rows) // _MAX_POINTS)]:
-        try:
-            points.append((float(row[x]), float(row[y])))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return points
-
-
-def _matrix(rows: list[dict[str, str]]) -> str:
-    counts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        pair = row["actual"], row["predicted"]
-        counts[pair] = counts.get(pair, 0) + 1
-    labels = sorted({label for pair in counts for label in pair})
-    cells = [[html.escape(one), *(str(counts.get((one, other), 0)) for other in labels)] for one in labels]
-    lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in [["", *map(html.escape, labels)], *cells]]
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
-
-
-def _data_url(path: Path) -> str:
-    kind = {".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif"}.get(path.suffix, "png")
-    return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _read_image(name: str, path: Path) -> Image:
+    return Image(name, _TYPES.get(path.suffix.lower(), "image/png"), path.read_bytes())
 
 
 def _flat(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -234,7 +143,3 @@ def _flat(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             flat.append((name, str(value)))
     return flat
-
-
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]").replace("\n", " ")

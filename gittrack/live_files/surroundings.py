@@ -21,7 +21,7 @@ class Surroundings(NamedTuple):
         is_writer: Whether this process writes; the other ranks of a distributed training do not.
         is_pipeline: Whether DVC runs the script, which keeps what it writes.
         show: Shows the path of a report, after each time that it was written.
-        display: Shows a text in Markdown in a notebook, in place of what it showed before.
+        display: Shows a piece of HTML in a notebook, in place of what it showed before.
     """
 
     open_run: Callable[[str | None, str | None, bool], Run] | None

@@ -94,7 +94,7 @@ def read_journal(path: Path) -> JournalContents:
     groups: dict[int, list[Series]] = {}
     for line in _whole_lines(path.read_bytes()):
         try:
-            content = _load_line(line)
+            content = load_line(line)
             if isinstance(content, list):
                 _add_rows(groups, content)
             elif "names" in content:
@@ -118,7 +118,7 @@ def read_latest(path: Path) -> LatestContents:
     rows: dict[int, list[Any]] = {}
     for line in _whole_lines(_read_tail(path)):
         try:
-            _add_latest(names, rows, _load_line(line))
+            _add_latest(names, rows, load_line(line))
         except (ValueError, TypeError, LookupError, RecursionError, GittrackError):
             n_skipped += 1
     values: dict[str, Point] = {}
@@ -135,6 +135,16 @@ def read_journals(folder: Path) -> JournalContents:
         folder: The run's folder.
     """
     return merge_journals(read_journal(path) for path in find_journals(folder))
+
+
+def read_events(folder: Path) -> list[Event]:
+    """Return the events of all journals in a run's folder, ordered by time, without the points.
+
+    Args:
+        folder: The run's folder.
+    """
+    events = (event for path in find_journals(folder) for event in _read_events(path)[0])
+    return sorted(events, key=attrgetter("time"))
 
 
 def merge_journals(parts: Iterable[JournalContents]) -> JournalContents:
@@ -207,7 +217,12 @@ def _whole_lines(data: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-def _load_line(line: bytes) -> Any:
+def load_line(line: bytes) -> Any:
+    """Return what a line of a journal holds: rows, or a mapping.
+
+    Raises:
+        ValueError: It is damaged.
+    """
     content = json.loads(line)
     return _with_numbers(content) if b'"0x' in line or b'"-0x' in line else content
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gittrack.runs.journal import JournalWriter
     from gittrack.runs.opening import OpenedRun
     from gittrack.runs.plot_log import PlotLog
+    from gittrack.runs.reporting import Reporting
     from gittrack.runs.summary import Summary
 
 _FIRST_SECOND, _END_OF_SECONDS = -62_135_596_800.0, 253_402_300_800.0  # of the years 1 to 9999
@@ -89,6 +90,7 @@ class Run(PlotLogging):
         self._before_end: Callable[[], object] | None = None
         self._context = context
         self._companions: Companions | None = None
+        self._reporting: Reporting | None = None
         if not context.is_writer:
             self._name = name or "another-rank"
             return
@@ -373,6 +375,29 @@ class Run(PlotLogging):
         step = self._step if self._is_stepping else None
         return use_artifact(self._opened, self._context, self._artifact_log(), artifact, step)
 
+    @property
+    def report_file(self) -> Path | None:
+        """The file of the report, on this machine; None where there is none, and in a notebook."""
+        return None if self._reporting is None else self._reporting.path
+
+    def make_report(self) -> Path | None:
+        """Write the report of what was logged so far, now, or show it; an HTML page where none was asked for.
+
+        Everything that it says is in the experiment, too: ``gittrack exp report`` makes it for any one.
+
+        Returns:
+            Its file; None in a notebook, and in a process that does not write.
+        """
+        if self._reporting is None:
+            self._start_report("html", None, is_regular=False)
+        if self._reporting is not None and open_runs.is_own_process(self):
+            if self._journal is None:
+                self._finish_report(self._reporting)
+            else:
+                self._journal.flush()
+                self._reporting.write()
+        return self.report_file
+
     def flush(self) -> bool:
         """Bring everything logged so far to the system, so that it survives a kill; waits for artifacts.
 
@@ -407,6 +432,8 @@ class Run(PlotLogging):
         self._status = status
         if self._companions is not None and open_runs.is_own_process(self):
             self._companions.close()  # before the journal and the log are read
+        if self._reporting is not None and open_runs.is_own_process(self):
+            self._reporting.stop()
         journal, self._journal = self._journal, None
         open_runs.discard(self)
         if self._opened is None or journal is None or not open_runs.is_own_process(self):
@@ -421,6 +448,8 @@ class Run(PlotLogging):
                 error,
                 self._opened.folder.path,
             )
+        if self._reporting is not None:
+            self._finish_report(self._reporting)
 
     def __enter__(self) -> Self:
         open_runs.enter(self)
@@ -442,6 +471,22 @@ class Run(PlotLogging):
         from gittrack.runs.notebook import render_run
 
         return render_run(self)
+
+    def _start_report(self, mode: str, display: Callable[[str], object] | None, *, is_regular: bool = True) -> None:
+        """Begin to make the report; a run that was joined has a process that does."""
+        if self._opened is None or self._opened.lock is None or not open_runs.is_own_process(self):
+            return
+        from gittrack.runs.reporting import Reporting  # here: few runs want one
+
+        self._reporting = Reporting(self._opened, mode, display)
+        if is_regular and self._journal is not None:
+            self._reporting.start()
+
+    def _finish_report(self, reporting: Reporting) -> None:
+        """Make the report of what was recorded."""
+        from gittrack.runs.artifact_log import find_repository
+
+        reporting.finish(lambda: find_repository(self._opened, self._context))
 
     def _finish_written(self) -> None:
         """Let `Live` bring its files up to date, however the run comes to its end."""

@@ -351,7 +351,7 @@ def test_the_report_has_all_and_costs_the_same_at_every_step(repo_dir: Path) -> 
     assert "<script" not in text
     assert "<b>" not in text
     assert "<i>" not in text
-    assert text.count("<svg") == 1
+    assert text.count("<svg") == 2
     assert repo_dir.exists()
 
 

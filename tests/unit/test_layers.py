@@ -17,11 +17,13 @@ LAYERS = {
     **dict.fromkeys(
         ("errors", "values", "curves", "columns", "figures", "config", "paths", "secrets", "warn", "yaml_text"), 1
     ),
+    "reports": 2,
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),
     **dict.fromkeys(("experiments", "storage"), 3),
     **dict.fromkeys(("runs", "models", "tables", "live", "live_files", "sweeps", "workspace"), 4),
     **dict.fromkeys(("importers", "exporters"), 4),
     **dict.fromkeys(("cli", "ui", "compat", "integrations", "api", "api_live", "api_logger", "script", "__main__"), 5),
+    "notebook_cell": 5,
 }
 TOP = 5
 OUTSIDE_WORLD = {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.exit", "print", "exit", "quit"}
