@@ -109,9 +109,8 @@ def test_the_files_are_those_of_dvclive(repo_dir: Path) -> None:
 @pytest.mark.usefixtures("installed")
 def test_other_libraries_find_it_under_its_name() -> None:
     """Modules are the same objects under both names, and the version is what a check asks for."""
-    from dvclive.plots.metric import Metric as OtherMetric
-
     import dvclive as other
+    from dvclive.plots.metric import Metric as OtherMetric
 
     assert other.Live is Live
     assert OtherMetric is Metric
