@@ -9,19 +9,37 @@ from gittrack.errors import GittrackError
 from gittrack.live.schema import EVENT_TYPES, GIT_IDS, find_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from gittrack.live.schema import Dialect
+    from gittrack.live.schema import Dialect, Problem
 
 MAX_MESSAGE_LENGTH = 72  # characters, as in the title of a commit
 # DVC Studio refuses bodies above 30 MB, plots above 10 MB, and more than 200 plots in a folder.
 MAX_REQUEST_BYTES = 29_000_000
 MAX_PLOT_BYTES = 10_000_000
 MAX_PLOTS = 200
+_SOME_ARE_LEFT = "Some plots will not be sent."
 
 
 class UnsendableEventError(GittrackError):
-    """The event breaks the protocol, so it is not sent."""
+    """The event breaks the protocol, so it is not sent.
+
+    Attributes:
+        problems: Where its body breaks the schema; empty when it is something else.
+        body: That body.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        problems: Sequence[Problem] = (),
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+        self.body = body
 
 
 class Event(NamedTuple):
@@ -88,7 +106,7 @@ def build_body(event: Event, repo_url: str, dialect: Dialect = GIT_IDS) -> dict[
     body.update(_own_fields(event))
     problems = find_problems(body, dialect)
     if problems:
-        raise UnsendableEventError("; ".join(problems))
+        raise UnsendableEventError("; ".join(map(str, problems)), problems=problems, body=body)
     return body
 
 
@@ -128,7 +146,7 @@ class ChosenPlots(NamedTuple):
 
     Attributes:
         plots: Those that are.
-        omissions: What is not, and why.
+        omissions: What is not, and why, in the words of that client.
     """
 
     plots: dict[str, Any]
@@ -146,15 +164,15 @@ def choose_plots(plots: Mapping[str, Any]) -> ChosenPlots:
     n_bytes = 0
     for number, (name, plot) in enumerate(plots.items()):
         if number >= MAX_PLOTS:
-            omissions.append(f"there are {len(plots)} plots, and only the first {MAX_PLOTS} are sent")
+            omissions.append(f"Number of plots exceeds Studio limit ({MAX_PLOTS}). {_SOME_ARE_LEFT}")
             break
         size = plot_bytes(plot)
         if size > MAX_PLOT_BYTES:
-            omissions.append(f"plot '{name}' is not sent: it takes {size} bytes of at most {MAX_PLOT_BYTES}")
+            omissions.append(f"Size of plot exceeds Studio limit ({MAX_PLOT_BYTES}). {name} will not be sent.")
             continue
         n_bytes += size
         if n_bytes > MAX_REQUEST_BYTES:
-            omissions.append(f"plot '{name}' and those after it are not sent: a request has {MAX_REQUEST_BYTES} bytes")
+            omissions.append(f"Total size of plots exceeds Studio limit ({MAX_REQUEST_BYTES}). {_SOME_ARE_LEFT}")
             break
         chosen[name] = plot
     return ChosenPlots(chosen, omissions)

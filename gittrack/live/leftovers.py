@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -11,7 +12,7 @@ from gittrack.experiments.store import read_tip
 from gittrack.live.answer import NotTakenError
 from gittrack.live.sender import Sender, send_until
 from gittrack.live.spool import End, list_spools, sweep_removed
-from gittrack.live.wire import without_userinfo
+from gittrack.live.target import without_userinfo
 from gittrack.runs.folder import RUNS
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from gittrack.live.channel import Channel
     from gittrack.live.spool import Spool, SpooledRun
     from gittrack.live.target import Target
+
+
+_NO_WORD = "its process ended without a word"
 
 
 class Flushed(NamedTuple):
@@ -39,13 +43,13 @@ class Leftovers:
     """The spools of dead processes, posted a piece at a time between other work.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
         target: Where events go now; a spool that was meant for another receiver stays.
         channel: What takes them.
     """
 
-    def __init__(self, repository: Repository, target: Target, channel: Channel) -> None:
-        self._repository = repository
+    def __init__(self, place: Repository | Path, target: Target, channel: Channel) -> None:
+        self._place = place
         self._target = target
         self._channel = channel
         self._waiting: list[Spool] | None = None
@@ -60,18 +64,18 @@ class Leftovers:
             NotTakenError: The receiver is not there.
         """
         if self._waiting is None:
-            sweep_removed(self._repository)
-            self._waiting = list_spools(self._repository)
+            sweep_removed(self._place)
+            self._waiting = list_spools(self._place)
         if not self._waiting:
             return
         spool = self._waiting[0]
         if spool.is_expired():
             spool.remove()
-        elif _is_unrecorded(self._repository, spool) or spool.is_posting():
+        elif _is_unrecorded(self._place, spool) or spool.is_posting():
             self._waiting.append(spool)  # later: git does not know yet how it ended
         elif not spool.read_position().is_refused:
             try:
-                if not send_spool(self._repository, spool, self._target, self._channel, seconds=seconds):
+                if not send_spool(self._place, spool, self._target, self._channel, seconds=seconds):
                     return
             except NotTakenError as error:
                 if error.may_retry:
@@ -80,33 +84,33 @@ class Leftovers:
 
 
 def flush_spools(
-    repository: Repository, target: Target, channel: Channel, *, names: frozenset[str], any_url: bool = False
+    place: Repository | Path, target: Target, channel: Channel, *, names: frozenset[str], any_url: bool = False
 ) -> list[Flushed]:
     """Post everything that no living process posts, and return what came of each spool.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
         target: Where events go.
         channel: What takes them.
         names: Only experiments of these names; all when empty.
         any_url: Whether to post also what was meant for another receiver.
     """
     flushed = []
-    for spool in list_spools(repository):
+    for spool in list_spools(place):
         run = spool.read_run()
         if names and (run is None or run.name not in names):
             continue
-        flushed.append(_flush(repository, spool, run, target, channel, any_url=any_url))
+        flushed.append(_flush(place, spool, run, target, channel, any_url=any_url))
     return flushed
 
 
 def send_spool(
-    repository: Repository, spool: Spool, target: Target, channel: Channel, *, seconds: float, any_url: bool = False
+    place: Repository | Path, spool: Spool, target: Target, channel: Channel, *, seconds: float, any_url: bool = False
 ) -> bool:
     """Post one spool whose process is gone; return whether nothing is left to do for it now.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
         spool: The spool.
         target: Where events go.
         channel: What takes them.
@@ -125,7 +129,7 @@ def send_spool(
         try:
             if not send_until(sender, time.monotonic() + seconds):
                 return False
-            if (end := _find_end(repository, spool, run)) is not None:
+            if (end := _find_end(place, spool, run)) is not None:
                 sender.send_end(end)
         except NotTakenError as error:
             sender.note_problem(error)
@@ -148,7 +152,7 @@ def is_for(run: SpooledRun, target: Target) -> bool:
 
 
 def _flush(
-    repository: Repository, spool: Spool, run: SpooledRun | None, target: Target, channel: Channel, *, any_url: bool
+    place: Repository | Path, spool: Spool, run: SpooledRun | None, target: Target, channel: Channel, *, any_url: bool
 ) -> Flushed:
     if run is None:
         spool.remove()
@@ -158,26 +162,30 @@ def _flush(
     if not any_url and not is_for(run, target):
         return Flushed(spool.run_id, run.name, f"it was meant for {run.url}")
     try:
-        send_spool(repository, spool, target, channel, seconds=float("inf"), any_url=any_url)
+        send_spool(place, spool, target, channel, seconds=float("inf"), any_url=any_url)
     except NotTakenError as error:
         return Flushed(spool.run_id, run.name, error.message)
     is_left = spool.path.exists()
     return Flushed(spool.run_id, run.name, "the run is not recorded yet" if is_left else None)
 
 
-def _is_unrecorded(repository: Repository, spool: Spool) -> bool:
-    return spool.read_end() is None and (repository.state_dir / RUNS / spool.run_id).exists()
+def _is_unrecorded(place: Repository | Path, spool: Spool) -> bool:
+    if isinstance(place, Path):  # the folder of such a run stays, however it ended
+        return False
+    return spool.read_end() is None and (place.state_dir / RUNS / spool.run_id).exists()
 
 
-def _find_end(repository: Repository, spool: Spool, run: SpooledRun) -> End | None:
+def _find_end(place: Repository | Path, spool: Spool, run: SpooledRun) -> End | None:
     """Return how a run ended whose process did not tell; None while git does not know it yet."""
     end = spool.read_end()
     if end is not None:
         return end
-    if _is_unrecorded(repository, spool):
+    if _is_unrecorded(place, spool):
         return None
+    if isinstance(place, Path):
+        return End("killed", _NO_WORD)
     try:
-        commit = read_tip(repository, ExperimentRef(run.baseline_sha, run.name))
+        commit = read_tip(place, ExperimentRef(run.baseline_sha, run.name))
     except GittrackError:
         commit = None
-    return End("killed", "its process ended without a word", commit)
+    return End("killed", _NO_WORD, commit)

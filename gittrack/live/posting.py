@@ -31,19 +31,21 @@ END_WAIT_S = 3.0  # how long a run's end waits for the receiver
 _READY_WAIT_S = 5.0
 _REST = 4.0  # per second of work, so that the training has most of the interpreter
 _LEFTOVER_S = 0.2
+_NO_COMMIT = "0" * 40  # the baseline outside of a repository
 
 
 class LivePosting:
     """Posts one run, if a receiver is set up; does nothing where none is.
 
     Args:
-        repository: The repository.
+        repository: The repository; None outside of one.
         opened: The run.
         context: The process.
     """
 
-    def __init__(self, repository: Repository, opened: OpenedRun, context: RunContext) -> None:
+    def __init__(self, repository: Repository | None, opened: OpenedRun, context: RunContext) -> None:
         self._repository = repository
+        self._place = repository or opened.folder.path.parent
         self._opened = opened
         self._context = context
         self._pid = os.getpid()
@@ -124,22 +126,26 @@ class LivePosting:
 
     def _try_to_prepare(self) -> None:
         from gittrack.live.spool import SpooledRun, spool_of
-        from gittrack.live.target import NoURLError, OfflineError, Surroundings, Wishes, find_target
+        from gittrack.live.target import (
+            NoURLError,
+            OfflineError,
+            Surroundings,
+            Wishes,
+            find_target,
+            without_userinfo,
+        )
 
         around = Surroundings(self._context.environ, self._context.directory, self._repository)
         try:
             self._target = find_target(Wishes(), around)
         except (NoURLError, OfflineError):
             return
-        from gittrack.live.wire import warm_up, without_userinfo
-
-        warm_up()
         meta = self._opened.meta
-        spool = spool_of(self._repository, meta.id)
+        spool = spool_of(self._place, meta.id)
         run = SpooledRun(
             url=without_userinfo(self._target.url),
             repo_url=self._target.repo_url,
-            baseline_sha=meta.baseline or self._repository.zero_id,
+            baseline_sha=meta.baseline or (self._repository.zero_id if self._repository else _NO_COMMIT),
             name=meta.name,
             message=self._opened.description,
             subdir=_subdir(self._repository, self._context),
@@ -153,7 +159,15 @@ class LivePosting:
             spool.remove()
             lock.release()
             raise
+        # Loading requests takes a while, in which the process may be killed: it comes after the spool is there.
+        from gittrack.live.wire import warm_up
+
+        warm_up()
         self._spool, self._lock = spool, lock
+        if self._repository is not None:
+            from gittrack.live.adoption import adopt_dead_runs
+
+            adopt_dead_runs(self._repository, self._target)
 
     def _post(self, deadline: float | None = None) -> None:
         """Post until everything is, the receiver refuses for good, or the time is over; raises nothing.
@@ -180,7 +194,7 @@ class LivePosting:
         channel = open_channel(self._target)
         try:
             sender = Sender(self._spool, run, channel, self._take_news)
-            leftovers = Leftovers(self._repository, self._target, channel)
+            leftovers = Leftovers(self._place, self._target, channel)
             self._loop(sender, leftovers, deadline)
         finally:
             channel.close()
@@ -242,19 +256,21 @@ class LivePosting:
 def start_posting(opened: OpenedRun | None, context: RunContext) -> LivePosting | None:
     """Begin to post a run, if a receiver is set up; returns at once.
 
-    A run that joined another one is posted by the owner of that; one outside of a repository is not posted.
+    A run that joined another one is posted by the owner of that.
 
     Args:
         opened: The run; None on a rank that does not record.
         context: The process.
     """
-    if opened is None or opened.starter is None:
+    if opened is None or opened.lock is None:
         return None
-    return LivePosting(opened.starter.repository, opened, context)
+    return LivePosting(opened.starter.repository if opened.starter is not None else None, opened, context)
 
 
-def _subdir(repository: Repository, context: RunContext) -> str | None:
-    """Return the folder of the process, relative to the top of the repository; None at the top."""
+def _subdir(repository: Repository | None, context: RunContext) -> str | None:
+    """Return the folder of the process, relative to the top of the repository; None at the top, and outside of one."""
+    if repository is None:
+        return None
     top = repository.require_work_tree()
     relative = os.path.relpath(os.path.realpath(context.directory), os.path.realpath(top)).replace(os.sep, "/")
     return None if relative == "." or relative.startswith("..") else relative

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     # Yields what is wrong with a value at a path.
-    Check = Callable[[str, Any], Iterator[str]]
+    Check = Callable[[tuple[Any, ...], Any], Iterator["Problem"]]
 
 EVENT_TYPES = ("start", "data", "done")
 
@@ -38,7 +39,34 @@ GIT_IDS = Dialect(_GIT_ID, takes_any_type=False)
 STUDIO_IDS = Dialect(_STUDIO_ID, takes_any_type=True)
 
 
-def find_problems(body: Mapping[str, Any], dialect: Dialect = GIT_IDS) -> list[str]:
+class _Group(str):
+    """What voluptuous puts for keys of which there may be one only."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class Problem(NamedTuple):
+    """What is wrong at one place of a body.
+
+    Attributes:
+        path: The keys and numbers that lead to the place.
+        said: What is wrong there, as the end of a sentence that begins with the place.
+        rule: The rule that is broken, in the words of voluptuous, with which DVC Studio's client checks.
+    """
+
+    path: tuple[Any, ...]
+    said: str
+    rule: str
+
+    def __str__(self) -> str:
+        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path).lstrip(".")
+        return f"'{place}' {self.said}" if place else f"the event {self.said}"
+
+
+def find_problems(body: Mapping[str, Any], dialect: Dialect = GIT_IDS) -> list[Problem]:
     """Return what is wrong with the body of an event, each with its place; nothing when it can be sent.
 
     Args:
@@ -46,18 +74,23 @@ def find_problems(body: Mapping[str, Any], dialect: Dialect = GIT_IDS) -> list[s
         dialect: Which commit ids it may name.
 
     Example:
-        >>> find_problems({"type": "data", "repo_url": "r", "baseline_sha": "0" * 40, "step": 1.5})
-        ["'step' must be an integer, not float"]
+        >>> str(*find_problems({"type": "data", "repo_url": "r", "baseline_sha": "0" * 40, "step": 1.5}))
+        "'step' must be an integer, not float"
     """
+    return check_event(body, body.get("type"), dialect)
 
-    def commit_id(path: str, value: Any) -> Iterator[str]:
-        if not (isinstance(value, str) or dialect.takes_any_type):
-            yield f"'{path}' must be a commit id, not {type(value).__name__}"
-        elif not dialect.id_pattern.match(str(value).lower()):
-            yield f"'{path}' is no commit id: {value!r:.100}"
 
+def check_event(body: Any, event_type: Any, dialect: Dialect) -> list[Problem]:
+    """Return what is wrong with a body that shall tell an event of a type; see `find_problems`.
+
+    Args:
+        body: The body.
+        event_type: The type; one that is unknown allows what all types have in common.
+        dialect: Which commit ids it may name.
+    """
+    commit_id = _commit_id(dialect)
     fields: dict[str, Check] = {
-        "type": _choice(EVENT_TYPES),
+        "type": _choice,
         "repo_url": _TEXT,
         "baseline_sha": commit_id,
         "name": _TEXT,
@@ -69,7 +102,6 @@ def find_problems(body: Mapping[str, Any], dialect: Dialect = GIT_IDS) -> list[s
         "machine": _MAPPING,
     }
     required = {"type", "repo_url", "baseline_sha"}
-    event_type = body.get("type")
     if event_type == "start":
         fields |= {"message": _TEXT, "subdir": _TEXT}
     elif event_type == "data":
@@ -77,41 +109,49 @@ def find_problems(body: Mapping[str, Any], dialect: Dialect = GIT_IDS) -> list[s
         required.add("step")
     elif event_type == "done":
         fields["experiment_rev"] = commit_id
-    return list(_fields(fields, required)("", body))
+    return list(_fields(fields, required)((), body))
 
 
-def _is(what: str, *types: type) -> Check:
-    def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, types):
-            yield f"'{path}' must be {what}, not {type(value).__name__}"
-
-    return check
-
-
-def _choice(words: tuple[str, ...]) -> Check:
-    def check(path: str, value: Any) -> Iterator[str]:
-        if value not in words:
-            yield f"'{path}' must be one of {', '.join(words)}, not {value!r:.100}"
+def _is(what: str, kind: type) -> Check:
+    def check(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
+        if not isinstance(value, kind):
+            yield Problem(path, f"must be {what}, not {type(value).__name__}", f"expected {kind.__name__}")
 
     return check
 
 
-def _fields(fields: Mapping[str, Check], required: set[str] | frozenset[str] = frozenset()) -> Check:
+def _choice(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
+    if value not in EVENT_TYPES:
+        said = f"must be one of {', '.join(EVENT_TYPES)}, not {value!r:.100}"
+        yield Problem(path, said, "expected one of start, done, data")
+
+
+def _commit_id(dialect: Dialect) -> Check:
+    def check(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
+        rule = "expected a length 40 commit sha"
+        if not (isinstance(value, str) or dialect.takes_any_type):
+            yield Problem(path, f"must be a commit id, not {type(value).__name__}", rule)
+        elif not dialect.id_pattern.match(str(value).lower()):
+            yield Problem(path, f"is no commit id: {value!r:.100}", rule)
+
+    return check
+
+
+def _fields(fields: Mapping[str, Check], required: AbstractSet[str] = frozenset()) -> Check:
     """Check a mapping of known keys."""
 
-    def check(path: str, value: Any) -> Iterator[str]:
+    def check(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
         if not isinstance(value, dict):
-            yield f"'{path}' must be a mapping, not {type(value).__name__}"
+            yield _no_mapping(path, value)
             return
         for key, item in value.items():
-            place = f"{path}.{key}" if path else str(key)
             field = fields.get(key) if isinstance(key, str) else None
             if field is None:
-                yield f"'{place}' is no key of the protocol"
+                yield Problem((*path, key), "is no key of the protocol", "extra keys not allowed")
             else:
-                yield from field(place, item)
+                yield from _values(field, (*path, key), item)
         for key in sorted(required - set(value)):
-            yield f"'{f'{path}.{key}' if path else key}' is missing"
+            yield Problem((*path, key), "is missing", "required key not provided")
 
     return check
 
@@ -119,35 +159,52 @@ def _fields(fields: Mapping[str, Check], required: set[str] | frozenset[str] = f
 def _mapping_of(item_check: Check) -> Check:
     """Check a mapping of any texts, such as paths of files."""
 
-    def check(path: str, value: Any) -> Iterator[str]:
+    def check(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
         if not isinstance(value, dict):
-            yield f"'{path}' must be a mapping, not {type(value).__name__}"
+            yield _no_mapping(path, value)
             return
         for key, item in value.items():
             if isinstance(key, str):
-                yield from item_check(f"{path}.{key}", item)
+                yield from _values(item_check, (*path, key), item)
             else:
-                yield f"a key of '{path}' must be a text, not {type(key).__name__}"
+                yield Problem((*path, key), f"is a key that must be a text, not {type(key).__name__}", "expected str")
 
     return check
 
 
 def _list_of(item_check: Check) -> Check:
-    def check(path: str, value: Any) -> Iterator[str]:
+    def check(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
         if not isinstance(value, list):
-            yield f"'{path}' must be a list, not {type(value).__name__}"
+            yield Problem(path, f"must be a list, not {type(value).__name__}", "expected a list")
             return
         for number, item in enumerate(value):
-            yield from item_check(f"{path}[{number}]", item)
+            place = (*path, number)
+            problems = list(item_check(place, item))
+            yield from problems
+            if any(len(problem.path) > len(place) for problem in problems):
+                return  # a long list of one form has one fault many times
 
     return check
 
 
-def _plot(path: str, value: Any) -> Iterator[str]:
+def _values(check: Check, path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
+    """Check one value of a mapping."""
+    for problem in check(path, value):
+        is_own = len(problem.path) <= len(path)
+        yield problem._replace(rule=f"{problem.rule} for dictionary value") if is_own else problem
+
+
+def _plot(path: tuple[Any, ...], value: Any) -> Iterator[Problem]:
     """Check one plot: datapoints or an image, never both."""
-    yield from _PLOT_FIELDS(path, value)
     if isinstance(value, dict) and "data" in value and "image" in value:
-        yield f"'{path}' has both 'data' and 'image'"
+        rule = "two or more values in the same group of exclusion 'data'"
+        yield Problem((*path, _Group("data")), "cannot be there beside 'image'", rule)
+    else:
+        yield from _PLOT_FIELDS(path, value)
+
+
+def _no_mapping(path: tuple[Any, ...], value: Any) -> Problem:
+    return Problem(path, f"must be a mapping, not {type(value).__name__}", "expected a dictionary")
 
 
 _TEXT = _is("a text", str)

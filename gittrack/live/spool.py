@@ -12,7 +12,7 @@
   position.json        how far the receiver has it all
 ```
 
-The folder goes when everything was posted.
+The folder goes when everything was posted. Outside of a repository it is ``gittrack-runs/.live/<run id>/``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import contextlib
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -29,8 +30,6 @@ from gittrack.runs.locks import FileLock, is_locked
 from gittrack.values import dump_json, load_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gittrack.git.repository import Repository
 
 LIVE = "live"
@@ -229,40 +228,44 @@ class Spool:
         return fields if isinstance(fields, dict) else None
 
 
-def spool_of(repository: Repository, run_id: str) -> Spool:
+def spool_of(place: Repository | Path, run_id: str) -> Spool:
     """Return the spool of a run, which need not exist.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
         run_id: The run's id.
     """
-    return Spool(repository.state_dir / LIVE / run_id)
+    return Spool(_root_of(place) / run_id)
 
 
-def list_spools(repository: Repository) -> list[Spool]:
+def list_spools(place: Repository | Path) -> list[Spool]:
     """Return the spools of all runs that are to be posted, the oldest first.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
     """
     try:
-        found = [entry for entry in os.scandir(repository.state_dir / LIVE) if _RUN_ID.fullmatch(entry.name)]
+        found = [entry for entry in os.scandir(_root_of(place)) if _RUN_ID.fullmatch(entry.name)]
         found.sort(key=_modified)
     except OSError:
         return []
-    return [spool_of(repository, entry.name) for entry in found]
+    return [spool_of(place, entry.name) for entry in found]
 
 
-def sweep_removed(repository: Repository) -> None:
+def sweep_removed(place: Repository | Path) -> None:
     """Remove what processes that were killed left of spools that they were removing.
 
     Args:
-        repository: The repository.
+        place: The repository; outside of one, the folder of its runs.
     """
     from shutil import rmtree
 
-    for path in (repository.state_dir / LIVE).glob(f"{_DONE}*"):
+    for path in _root_of(place).glob(f"{_DONE}*"):
         rmtree(path, ignore_errors=True)
+
+
+def _root_of(place: Repository | Path) -> Path:
+    return place / f".{LIVE}" if isinstance(place, Path) else place.state_dir / LIVE
 
 
 def _modified(entry: os.DirEntry[str]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from gittrack.errors import GittrackError
 from gittrack.git.remotes import default_remote, remote_url, strip_credentials
@@ -157,6 +158,17 @@ def find_target(wishes: Wishes, around: Surroundings) -> Target:
         hint = f"git config --global {TOKEN_SETTING} <token>, or set {TOKEN_VARIABLES[1]}"
         raise NoTargetError("there is no token for live posting", hint=hint)
     return Target(url, repo_url, token, endpoint)
+
+
+def without_userinfo(url: str) -> str:
+    """Return a URL without user and password, which `requests` would send in the place of the token.
+
+    Example:
+        >>> without_userinfo("https://ada:s3cret@studio.example/")
+        'https://studio.example/'
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _first(*values: Any) -> str | None:

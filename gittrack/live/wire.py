@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import requests
 
 from gittrack.live.answer import Answer
+from gittrack.live.target import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,17 +48,6 @@ def make_headers(token: str | None) -> dict[str, str]:
     if token:
         headers["Authorization"] = f"token {token}"
     return headers
-
-
-def without_userinfo(url: str) -> str:
-    """Return a URL without user and password, which `requests` would send in the place of the token.
-
-    Example:
-        >>> without_userinfo("https://ada:s3cret@studio.example/")
-        'https://studio.example/'
-    """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 class Connection:

@@ -102,7 +102,7 @@ def test_schemas() -> None:
     """By the type of the event, each is called with a body."""
     body = {"type": "start", "repo_url": "r", "baseline_sha": "h" * 40}
     assert SCHEMAS_BY_TYPE["start"](body) == body
-    with pytest.raises(Invalid, match="'step' is missing"):
+    with pytest.raises(Invalid, match=r"required key not provided @ data\['step'\]"):
         SCHEMAS_BY_TYPE["data"]({**body, "type": "data"})
 
 
@@ -165,10 +165,10 @@ def test_download_addresses_that_there_are_not(receiver: LiveServer) -> None:
     receiver.usual, receiver.answer_text = 404, b"no such model"
     with pytest.raises(ValueError, match="no such model"):
         get_download_uris("repo", "net", studio_url=receiver.url, **CONFIG)
-    with pytest.raises(ValueError, match="version or a stage"):
+    with pytest.raises(ValueError, match="mutually exclusive"):
         get_download_uris("repo", "net", "1", "prod", studio_url=receiver.url, **CONFIG)
-    with pytest.raises(ValueError, match="no token"):
+    with pytest.raises(ValueError, match="No studio config"):
         get_download_uris("repo", "net")
     receiver.close()
-    with pytest.raises(ValueError, match="does not answer"):
+    with pytest.raises(ValueError, match="Failed to reach"):
         get_download_uris("repo", "net", studio_url="http://127.0.0.1:9", **CONFIG)

@@ -480,3 +480,57 @@ def test_the_logger_of_dvclive_posts_its_run(receiver: LiveServer) -> None:
     assert receiver.points("loss") == [1.0, 1 / 2, 1 / 3]
     assert receiver.bodies[-1]["type"] == "done"
     assert receiver.bodies[-1]["params"][".gittrack/params.json"]["lr"] == 0.1
+
+
+@pytest.fixture
+def _outside(receiver: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_STUDIO_URL", receiver.url)
+    monkeypatch.setenv("DVC_STUDIO_REPO_URL", "https://me:s3cret@example.org/x.git")
+
+
+outside = pytest.mark.usefixtures("_outside")
+
+
+@outside
+def test_a_run_outside_of_a_repository_is_posted(receiver: LiveServer, tmp_path: Path) -> None:
+    """Where the repository's URL is said; its baseline is no commit."""
+    with gittrack.Run(name="fox", quiet=True, params={"lr": 0.1}) as run:
+        run.log_metric("loss", 0.5, step=0)
+    check_order(receiver)
+    assert receiver.points("loss") == [0.5]
+    assert {body["baseline_sha"] for body in receiver.bodies} == {"0" * 40}
+    assert {body["repo_url"] for body in receiver.bodies} == {"https://example.org/x.git"}
+    assert params_of(receiver.bodies[0])["lr"] == 0.1
+    assert list_spools(tmp_path / "outside/gittrack-runs") == []
+
+
+@outside
+@pytest.mark.parametrize("who", ["next", "flush"])
+def test_a_run_outside_of_a_repository_that_is_killed(who: str, receiver: LiveServer, tmp_path: Path) -> None:
+    """The next run of the folder posts it, or a flush."""
+    place = tmp_path / "outside/gittrack-runs"
+    process = train(300, 60)
+    wait_until(lambda: any(spool.journals() for spool in list_spools(place)))
+    kill(process)
+    if who == "flush":
+        subprocess.run([sys.executable, "-m", "gittrack", "live", "flush"], check=True, capture_output=True)
+    else:
+        with gittrack.Run(name="next", quiet=True):
+            wait_until(lambda: not any(spool for spool in list_spools(place) if not spool.is_posting()))
+    assert set(receiver.points("loss")) == {1 / (step + 1) for step in range(300)}
+    (end,) = [body for body in receiver.bodies if body["type"] == "done" and body["name"] == "fox"]
+    assert end["errors"][0]["cls"] == "killed"
+
+
+@outside
+def test_a_run_outside_without_the_url_of_a_repository(
+    receiver: LiveServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing says where it belongs, so nothing is sent, and one warning tells."""
+    monkeypatch.delenv("DVC_STUDIO_REPO_URL")
+    gittrack.Run(name="fox", quiet=True).end()
+    assert receiver.requests == []
+    assert "without a git repository its URL must be said" in caplog.text

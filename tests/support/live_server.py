@@ -37,7 +37,8 @@ class LiveServer:
 
     Attributes:
         requests: What came, in order.
-        answers: Statuses for the next requests, in order; then `usual`.
+        replies: Statuses and bodies for the next requests, in order.
+        answers: Statuses for the next requests after those, in order; then `usual`.
         usual: The status of all other answers.
         answer_headers: Headers of every answer.
         answer_text: The body of every answer.
@@ -46,6 +47,7 @@ class LiveServer:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.replies: list[tuple[int, bytes]] = []
         self.answers: list[int] = []
         self.usual = 200
         self.answer_headers: dict[str, str] = {}
@@ -110,7 +112,7 @@ class LiveServer:
         data = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._changed:
-            status = self.answers.pop(0) if self.answers else self.usual
+            status, text = self._next_reply()
             body = json.loads(data) if data else None
             self.requests.append(Request(handler.command, handler.path, headers, body))
             self._changed.notify_all()
@@ -124,9 +126,14 @@ class LiveServer:
         handler.send_response(status)
         for name, value in self.answer_headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(self.answer_text)))
+        handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
-        handler.wfile.write(self.answer_text)
+        handler.wfile.write(text)
+
+    def _next_reply(self) -> tuple[int, bytes]:
+        if self.replies:
+            return self.replies.pop(0)
+        return (self.answers.pop(0) if self.answers else self.usual), self.answer_text
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +11,7 @@ import click
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.text import sanitise
 from gittrack.live.spool import list_spools
-from gittrack.live.target import Wishes, find_target
+from gittrack.live.target import NoTargetError, Wishes, find_target
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal
@@ -28,23 +30,23 @@ def command(*, names: tuple[str, ...], any_url: bool, discard: bool) -> int:
 
     With NAME, only of experiments of these names. What a living process posts itself is left to it.
     """
-    from gittrack.runs.recovery import close_dead_runs
+    from gittrack.api_live import current_surroundings
 
-    terminal, repository = current_terminal(), current_repository()
-    close_dead_runs(repository)
+    terminal, place = current_terminal(), _find_place()
+    if not isinstance(place, Path):
+        _close_dead_runs(place)
     if discard:
-        return _discard(repository, terminal, frozenset(names))
-    if not list_spools(repository):
+        return _discard(place, terminal, frozenset(names))
+    if not list_spools(place):
         terminal.note("everything is posted")
         return 0
-    from gittrack.api_live import current_surroundings
     from gittrack.live.channel import open_channel
     from gittrack.live.leftovers import flush_spools
 
     target = find_target(Wishes(), current_surroundings())
     channel = open_channel(target)
     try:
-        flushed = flush_spools(repository, target, channel, names=frozenset(names), any_url=any_url)
+        flushed = flush_spools(place, target, channel, names=frozenset(names), any_url=any_url)
     finally:
         channel.close()
     for one in flushed:
@@ -57,8 +59,32 @@ def command(*, names: tuple[str, ...], any_url: bool, discard: bool) -> int:
     return int(any(one.problem is not None for one in flushed))
 
 
-def _discard(repository: Repository, terminal: Terminal, names: frozenset[str]) -> int:
-    for spool in list_spools(repository):
+def _find_place() -> Repository | Path:
+    """Return the repository; outside of one, the folder of the runs that are kept beside the script."""
+    from gittrack.git.repository import NotARepositoryError
+    from gittrack.runs.folder import OUTSIDE_RUNS
+
+    try:
+        return current_repository()
+    except NotARepositoryError:
+        if (outside := Path(OUTSIDE_RUNS)).is_dir():
+            return outside
+        raise
+
+
+def _close_dead_runs(repository: Repository) -> None:
+    """Record the runs that died, and first keep of them what is to be posted: then their journals go."""
+    from gittrack.api_live import current_surroundings
+    from gittrack.live.adoption import adopt_dead_runs
+    from gittrack.runs.recovery import close_dead_runs
+
+    with contextlib.suppress(NoTargetError):  # the caller says so, if there is anything to post
+        adopt_dead_runs(repository, find_target(Wishes(), current_surroundings()))
+    close_dead_runs(repository)
+
+
+def _discard(place: Repository | Path, terminal: Terminal, names: frozenset[str]) -> int:
+    for spool in list_spools(place):
         run = spool.read_run()
         name = run.name if run is not None else spool.run_id
         if (not names or name in names) and not spool.is_posting():

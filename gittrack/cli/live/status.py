@@ -9,8 +9,7 @@ from gittrack.cli.byte_progress import render_size
 from gittrack.cli.options import current_repository, current_terminal, documented, format_options
 from gittrack.cli.text import sanitise
 from gittrack.live.spool import list_spools
-from gittrack.live.target import NoTargetError, Wishes, find_target
-from gittrack.live.wire import without_userinfo
+from gittrack.live.target import NoTargetError, Wishes, find_target, without_userinfo
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal

@@ -15,7 +15,8 @@ from gittrack.live.login import (
     StudioAuthError,
 )
 
-_AFTER_LOGIN = "After you have logged in there, come back: experiments can be started."
+_AFTER_LOGIN = "Once you've logged in, return here and you'll be ready to start the experiments."
+_NO_BROWSER = "Failed to open a web browser. Open the above url to continue in your web browser."
 
 
 def get_access_token(  # noqa: PLR0913  the original's signature
@@ -65,11 +66,11 @@ def get_access_token(  # noqa: PLR0913  the original's signature
     )
     address = f"{response['verification_uri']}?code={response['user_code']}"
     opens = open_browser and not use_device_code
-    what = "Opening this address to log in:" if opens else "Open this address in a browser to log in:"
+    what = "Opening link for login at" if opens else "Open this url to continue in your web browser:"
     print(what, address)  # noqa: T201
     print(f"\n{post_login_message or _AFTER_LOGIN}")  # noqa: T201
     if opens and not webbrowser.open(address):
-        print("\nThere is no browser to open; open the address above yourself.", file=sys.stderr)  # noqa: T201
+        print(f"\n{_NO_BROWSER}", file=sys.stderr)  # noqa: T201
     token = check_token_authentication(uri=response["token_uri"], device_code=response["device_code"])
     return response["token_name"], token
 
@@ -92,9 +93,11 @@ def start_device_login(
         ValueError: ``all_teams`` is False and no team is named.
         requests.RequestException: The server refuses or does not answer.
     """
-    response = login.start_device_login(
+    logger.debug("Starting device login for Studio%s", f" ({base_url})" if base_url else "")
+    return login.start_device_login(
         base_url or DEFAULT_STUDIO_URL,
         client_name,
+        logger,
         token_name=token_name,
         scopes=scopes,
         team_names=team_names,
@@ -102,8 +105,6 @@ def start_device_login(
         expires_in_days=expires_in_days,
         never_expires=never_expires,
     )
-    logger.debug("the device login has begun")
-    return response
 
 
 def check_token_authentication(*, uri: str, device_code: str) -> str:
@@ -117,7 +118,7 @@ def check_token_authentication(*, uri: str, device_code: str) -> str:
         AuthorizationExpiredError: Nobody did in time.
         requests.RequestException: The server refuses or does not answer.
     """
-    return login.poll_access_token(uri, device_code)
+    return login.poll_access_token(uri, device_code, logger)
 
 
 __all__ = [

@@ -60,11 +60,11 @@ def get_studio_config(
     """
     section = dvc_studio_config or {}
     if offline or _says_yes(os.getenv(DVC_STUDIO_OFFLINE)) or _says_yes(section.get("offline")):
-        logger.debug("offline: nothing is posted")
+        logger.debug("Offline mode enabled. Skipping `post_studio_live_metrics`")
         return {}
     token = studio_token or os.getenv(DVC_STUDIO_TOKEN) or os.getenv(STUDIO_TOKEN) or section.get("token")
     if not token:
-        logger.debug("no token: set %s; nothing is posted", DVC_STUDIO_TOKEN)
+        logger.debug("%s not found. Skipping `post_studio_live_metrics`", DVC_STUDIO_TOKEN)
         return {}
     repo_url = (
         studio_repo_url
@@ -73,11 +73,15 @@ def get_studio_config(
         or section.get("repo_url")
     )  # fmt: skip
     if repo_url is None:
+        logger.debug("%s not found. Trying to automatically find it.", DVC_STUDIO_REPO_URL)
         repo_url = get_studio_repo_url()
     if not repo_url:
-        logger.debug("no URL of the repository: set %s; nothing is posted", DVC_STUDIO_REPO_URL)
+        logger.debug("%s not found. Skipping `post_studio_live_metrics`", DVC_STUDIO_REPO_URL)
         return {}
-    url = studio_url or os.getenv(DVC_STUDIO_URL) or section.get("url") or DEFAULT_STUDIO_URL
+    url = studio_url or os.getenv(DVC_STUDIO_URL) or section.get("url")
+    if not url:
+        logger.debug("%s not found. Using %s.", DVC_STUDIO_URL, DEFAULT_STUDIO_URL)
+        url = DEFAULT_STUDIO_URL
     return {"token": token, "repo_url": repo_url, "url": url}
 
 
@@ -86,11 +90,14 @@ def _read_repo_url(directory: Path) -> str | None:
     try:
         repository = Repository.discover(directory, os.environ)
     except (NotARepositoryError, GitMissingError):
-        logger.warning("there is no git repository here: set %s to its URL", DVC_STUDIO_REPO_URL)
+        logger.warning(
+            "Couldn't find a valid Studio Repo URL.\nYou can try manually setting the environment variable `%s`.",
+            STUDIO_REPO_URL,
+        )
         return None
     url = configured_url(read_variables(repository), read_head(repository))
     if url is None:
-        logger.warning("there is no git remote that could name the repository: set %s", DVC_STUDIO_REPO_URL)
+        logger.warning("No Git remote. Can't infer Studio repo URL.")
     return url
 
 

@@ -32,9 +32,9 @@ def get_download_uris(
     """
     config = get_studio_config(**kwargs)
     if not config:
-        raise ValueError("no token for Studio, or no URL of the repository")
+        raise ValueError("No studio config")
     if version and stage:
-        raise ValueError("a model has a version or a stage: give one of them")
+        raise ValueError("Version and stage are mutually exclusive")
     params = {"repo": repo, "name": name, "version": version, "stage": stage}
     headers = {"Authorization": make_headers(config["token"])["Authorization"]}
     try:
@@ -45,9 +45,9 @@ def get_download_uris(
             timeout=TIMEOUTS_S,
         )
     except RequestException as error:
-        raise ValueError("Studio does not answer") from error
+        raise ValueError("Failed to reach studio API") from error
     if response.status_code != requests.codes.ok:
         message = response.content.decode("utf-8", "replace")
-        logger.debug("Studio answered %d: %s", response.status_code, message)
-        raise ValueError(f"Studio did not say where model '{name}' is: {message}")
+        logger.debug("get_download_uris: %d '%s'", response.status_code, message)
+        raise ValueError(f"Failed to get model download URIs from studio: {message}")
     return cast("dict[str, str]", response.json())

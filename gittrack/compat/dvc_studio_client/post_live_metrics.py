@@ -11,6 +11,7 @@ from requests.exceptions import RequestException
 from gittrack.compat.dvc_studio_client import logger
 from gittrack.compat.dvc_studio_client.config import get_studio_config
 from gittrack.compat.dvc_studio_client.env import DVC_STUDIO_TOKEN, STUDIO_ENDPOINT, STUDIO_TOKEN
+from gittrack.compat.dvc_studio_client.schema import humanize
 from gittrack.live.event import MAX_PLOT_BYTES as MAX_PLOT_SIZE
 from gittrack.live.event import MAX_PLOTS as MAX_NUMBER_OF_PLOTS
 from gittrack.live.event import MAX_REQUEST_BYTES as MAX_REQUEST_SIZE
@@ -80,10 +81,17 @@ def post_live_metrics(  # noqa: PLR0913, PLR0917  the original's signature
     try:
         body = build_body(event, config["repo_url"], STUDIO_IDS)
     except UnsendableEventError as error:
-        logger.warning("%s", error)
+        logger.warning("%s", _explain(event, error))
         return None
+    logger.debug("post_studio_live_metrics `event_type=%r`", event_type)
     url = join_url(config["url"], os.getenv(STUDIO_ENDPOINT))
     return _post(url, body, config["token"])
+
+
+def _explain(event: Event, error: UnsendableEventError) -> str:
+    if error.problems:
+        return humanize(error.body, error.problems)
+    return "Missing `step` in `data` event." if event.event_type == "data" else f"Invalid `event_type`: {event[0]}"
 
 
 def _post(url: str, body: dict[str, Any], token: str) -> bool:
@@ -104,12 +112,13 @@ def _single_post(url: str, body: dict[str, Any], token: str) -> bool:
     try:
         response = requests.post(url, json=body, headers=make_headers(token), timeout=TIMEOUTS_S)
     except RequestException as error:
-        logger.warning("cannot post to Studio: %s", error)
+        logger.warning("Failed to post to Studio: %s", error)
         return False
     message = response.content.decode("utf-8", "replace")
-    logger.debug("Studio answered %d: %s", response.status_code, message)
+    if message:
+        logger.debug("post_to_studio: response.status_code=%d, message=%r", response.status_code, message)
     if response.status_code != requests.codes.ok:
-        logger.warning("Studio did not take the event: %s", message)
+        logger.warning("Failed to post to Studio: %s", message)
         return False
     return True
 
