@@ -164,10 +164,6 @@ class LivePosting:
 
         warm_up()
         self._spool, self._lock = spool, lock
-        if self._repository is not None:
-            from gittrack.live.adoption import adopt_dead_runs
-
-            adopt_dead_runs(self._repository, self._target)
 
     def _post(self, deadline: float | None = None) -> None:
         """Post until everything is, the receiver refuses for good, or the time is over; raises nothing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.text import sanitise
 from gittrack.live.spool import list_spools
-from gittrack.live.target import NoTargetError, Wishes, find_target
+from gittrack.live.target import Wishes, find_target
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal
@@ -30,16 +29,17 @@ def command(*, names: tuple[str, ...], any_url: bool, discard: bool) -> int:
 
     With NAME, only of experiments of these names. What a living process posts itself is left to it.
     """
-    from gittrack.api_live import current_surroundings
+    from gittrack.runs.recovery import close_dead_runs
 
     terminal, place = current_terminal(), _find_place()
     if not isinstance(place, Path):
-        _close_dead_runs(place)
+        close_dead_runs(place)
     if discard:
         return _discard(place, terminal, frozenset(names))
     if not list_spools(place):
         terminal.note("everything is posted")
         return 0
+    from gittrack.api_live import current_surroundings
     from gittrack.live.channel import open_channel
     from gittrack.live.leftovers import flush_spools
 
@@ -70,17 +70,6 @@ def _find_place() -> Repository | Path:
         if (outside := Path(OUTSIDE_RUNS)).is_dir():
             return outside
         raise
-
-
-def _close_dead_runs(repository: Repository) -> None:
-    """Record the runs that died, and first keep of them what is to be posted: then their journals go."""
-    from gittrack.api_live import current_surroundings
-    from gittrack.live.adoption import adopt_dead_runs
-    from gittrack.runs.recovery import close_dead_runs
-
-    with contextlib.suppress(NoTargetError):  # the caller says so, if there is anything to post
-        adopt_dead_runs(repository, find_target(Wishes(), current_surroundings()))
-    close_dead_runs(repository)
 
 
 def _discard(place: Repository | Path, terminal: Terminal, names: frozenset[str]) -> int:
