@@ -103,7 +103,7 @@ def read_folder(path: Path) -> ForeignRun:
 
 
 def _read_commit(repository: Repository, info: objects.CommitInfo, baseline: str, name: str) -> ForeignRun:
-    tree = _Tree(repository, info.tree)
+    tree = CommitFiles(repository, info.tree)
     declared = read_declared(tree.read)
     problems = list(declared.problems)
     plots = declared_plots(tree.read("dvc.yaml"))
@@ -136,7 +136,7 @@ def _dvclive_folders(metrics: tuple[str, ...]) -> list[str]:
     return [posixpath.dirname(path) for path in metrics if posixpath.basename(path) == "metrics.json" and "/" in path]
 
 
-class _Tree:
+class CommitFiles:
     """The files of a commit.
 
     Args:
