@@ -47,6 +47,32 @@ class ForeignFile(NamedTuple):
     type: str | None = None
 
 
+class ForeignPlot(NamedTuple):
+    """A plot, image, table or text that a run logged.
+
+    Attributes:
+        name: What it is called in the run.
+        kind: What it is: ``image``, ``table``…
+        content: The content of its file.
+        media_type: The kind of that.
+        suffix: Of its file.
+        step: The step it belongs to.
+        time: UTC epoch seconds; 0 when that is not known.
+        title: What stands above it.
+        values: The numbers that sum it up.
+    """
+
+    name: str
+    kind: str
+    content: bytes
+    media_type: str
+    suffix: str
+    step: int | None = None
+    time: float = 0.0
+    title: str | None = None
+    values: Mapping[str, PlainValue] = _NOTHING
+
+
 class ForeignRun(NamedTuple):
     """A run that another tracker recorded.
 
@@ -75,6 +101,7 @@ class ForeignRun(NamedTuple):
         files: What it logged as artifacts.
         problems: What could not be read, one sentence each.
         tree: The tree of the code, when this repository has it.
+        plots: What it logged to look at.
     """
 
     tool: str
@@ -101,6 +128,7 @@ class ForeignRun(NamedTuple):
     files: tuple[ForeignFile, ...] = ()
     problems: tuple[str, ...] = ()
     tree: str | None = None
+    plots: tuple[ForeignPlot, ...] = ()
 
 
 def experiment_id(tool: str, foreign_id: str) -> str:

@@ -40,6 +40,17 @@ def records(repository: Repository) -> dict[str, Record]:
     return {tip.experiment.name: store.read_record(repository, tip.commit) for tip in tips}
 
 
+def contents(repository: Repository, name: str) -> dict[tuple[str, int | None], bytes]:
+    """Return what the plots of an experiment hold, by name and step."""
+    from gittrack.artifacts.cache import Cache
+    from gittrack.experiments.plots import read_content
+
+    tip = next(tip for tip in store.list_tips(repository) if tip.experiment.name == name)
+    cache = Cache(repository.state_dir / "cache")
+    plots = store.read_record(repository, tip.commit).plots
+    return {plot.key: read_content(repository, tip.commit, plot, cache) for plot in plots}
+
+
 def points(record: Record) -> Mapping[str, Series]:
     """Return the points of an experiment's metrics."""
     return parse_series(record.series or b"metric\tstep\ttime\tvalue\n")
@@ -247,14 +258,41 @@ def test_runs_of_tensorboard_come_whole(repository: Repository, tmp_path: Path) 
     assert points(new)["acc"].times == [1760000000.5, 1760000001.5, 1760000002.5]
     assert points(new)["dbl"].values == [2.5]
     assert (new.meta.started, new.meta.ended) == (1759999990.0, 1760000009.0)
-    assert new.meta.notes == ("note (0): hello *world*",)
+    assert [(plot.name, plot.kind, plot.step) for plot in new.plots] == [("note", "text", 0)]
+    assert contents(repository, "new")["note", 0] == b"hello *world*"
     assert train.params == {"bn": True, "lr": 0.1, "opt": "adam"}
     assert points(train)["loss"].values == [1.0, 0.5, struct.unpack("<f", struct.pack("<f", 1 / 3))[0], 0.25]
     assert math.isnan(points(train)["odd"].values[0])
     assert "weights" not in train.metrics
+    shown = {plot.name: plot for plot in train.plots}
+    assert {name: plot.kind for name, plot in shown.items()} == {"config": "text", "weights": "histogram"}
+    assert shown["weights"].values == {"count": 10, "min": 0, "max": 9, "mean": 4.5}
     assert [entry.type for entry in train.artifacts] == ["tensorboard"] * 2
     again = import_foreign(repository, tensorboard.read_runs(folder.parent))
     assert {one.outcome for one in again} == {"known"}
+
+
+def test_plots_of_tensorboard_come_whole(repository: Repository, tmp_path: Path) -> None:
+    """Images, histograms and curves of both writers, each with its step, its numbers and its bytes."""
+    folder = unpack_store("tensorboard-plots", tmp_path / "store")
+    import_foreign(repository, tensorboard.read_runs(folder))
+    found = records(repository)
+    assert set(found) == {"plots-old", "plots-new"}
+    for name in found:
+        kinds = {(plot.name, plot.kind, plot.step) for plot in found[name].plots}
+        assert {("image", "image", 0), ("image", "image", 1), ("weights", "histogram", 3)} <= kinds
+        assert contents(repository, name)["image", 1].startswith(b"\x89PNG")
+        histogram = json.loads(contents(repository, name)["weights", 3])["columns"]
+        assert sum(histogram["count"]) == 100
+        assert (histogram["low"][0], histogram["high"][-1]) == (0, 99)
+        assert all(low < high for low, high in zip(histogram["low"], histogram["high"], strict=True))
+        curve = json.loads(contents(repository, name)["pr", 0])
+        assert curve["values"] == {"no_skill": 0.5}
+        assert curve["columns"]["threshold"] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+        assert curve["columns"]["precision"][0] == pytest.approx(0.5)
+    problems = found["plots-new"].meta.problems
+    assert "left out, 1 in all: value of the plugin 'audio', which only the event files have" in problems
+    assert fsck(repository.common_dir.parent) == ""
 
 
 def test_runs_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> None:
