@@ -39,12 +39,14 @@ class ForeignFile(NamedTuple):
         root: A folder of the store, itself trusted as it was named.
         path: Relative to that folder, ``/`` between components; no link on the way is followed.
         type: What it is, such as ``model``.
+        md5: What its content must have to be taken, 32 hex digits; None when it is trusted.
     """
 
     name: str
     root: Path
     path: str
     type: str | None = None
+    md5: str | None = None
 
 
 class ForeignPlot(NamedTuple):

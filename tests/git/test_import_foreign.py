@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
 import sqlite3
 import struct
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from gittrack.experiments import store
 from gittrack.experiments.series import parse_series
 from gittrack.git.refs import RefExistsError
-from gittrack.importers import dvc, mlflow_database, mlflow_files, tensorboard, wandb, write
+from gittrack.importers import dvc, mlflow_database, mlflow_files, tensorboard, wandb, wandb_artifacts, write
 from gittrack.importers.foreign import ForeignRun, UnreadableStoreError, experiment_id
 from gittrack.importers.write import import_foreign
 from tests.support.foreign import make_dvc_repository, unpack_store
@@ -295,6 +297,13 @@ def test_plots_of_tensorboard_come_whole(repository: Repository, tmp_path: Path)
     assert fsck(repository.common_dir.parent) == ""
 
 
+@pytest.fixture
+def _nothing_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a store was recorded, its files may be staged still."""
+    monkeypatch.setattr(wandb_artifacts, "_staged", lambda *_: None)
+
+
+@pytest.mark.usefixtures("_nothing_staged")
 def test_runs_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> None:
     """Config, history, summary, tags, notes, group, times, status, output, packages and files of the folder."""
     folder = unpack_store("wandb", tmp_path / "store")
@@ -325,6 +334,59 @@ def test_runs_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> Non
     assert any("'m' (model)" in problem for problem in run.meta.problems)
     failed = next(record for name, record in found.items() if name != "baseline-run")
     assert (failed.meta.status, failed.meta.exit_code) == ("failed", 1)
+
+
+@pytest.mark.usefixtures("_nothing_staged")
+def test_media_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> None:
+    """Images, single and several, tables and histograms at their steps; what is no plot is named."""
+    folder = unpack_store("wandb-media", tmp_path / "store")
+    import_foreign(repository, wandb.read_runs(folder))
+    record = records(repository)["m"]
+    kinds = {(plot.name, plot.kind, plot.step) for plot in record.plots}
+    names = {("img", "image"), ("many/0", "image"), ("many/1", "image"), ("deep.img", "image")}
+    assert kinds == {(*one, step) for one in {*names, ("hist", "histogram"), ("tab", "table")} for step in (0, 1)}
+    assert {plot.title for plot in record.plots if plot.name == "img"} == {"cap"}
+    held = contents(repository, "m")
+    assert held["img", 0].startswith(b"\x89PNG")
+    assert json.loads(held["tab", 1])["columns"] == {"a": [1, 2], "b": ["x", None]}
+    columns = json.loads(held["hist", 0])["columns"]
+    assert columns == {"low": [0, 2.25, 4.5, 6.75], "high": [2.25, 4.5, 6.75, 9], "count": [3, 2, 2, 3]}
+    assert record.params == {"a.b": [1, {"c": 2}]}
+    assert set(record.metrics) == {"loss"}
+    assert [problem for problem in record.meta.problems if "left out" in problem] == [
+        "left out, 1 in all: value of the type 'html-file', whose file is among the artifacts if it was there"
+    ]
+    assert any("'mod' (model): 2 of its 2 files are not where they were staged" in one for one in record.meta.problems)
+
+
+def field(number: int, value: bytes) -> bytes:
+    """Return a field of a protobuf message that has fewer than 128 bytes."""
+    assert len(value) < 128
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def test_staged_artifacts_of_wandb_come_by_their_digest(repository: Repository, tmp_path: Path) -> None:
+    """A file at the place that a record names is taken if it is the one that was logged, and no other."""
+    (tmp_path / "s").write_bytes(b"weights")
+    (tmp_path / "t").write_bytes(b"secret")
+    (tmp_path / "l").symlink_to("s")
+    md5 = b64encode(hashlib.md5(b"weights").digest())
+    if len(str(tmp_path)) > 80:
+        pytest.skip("the path of the test is long")
+    manifest = b"".join(
+        field(4, field(1, path) + field(2, md5) + field(6, str(tmp_path / place).encode()))
+        for path, place in ((b"a/w.bin", "s"), (b"b/w.bin", "s"), (b"other", "t"), (b"link", "l"), (b"gone", "g"))
+    )
+    artifact = {4: [b"model"], 5: [b"mod"], 12: [manifest]}
+    files, problems = wandb_artifacts.read_artifact(artifact)
+    assert problems == ["the artifact 'mod' (model): 2 of its 5 files are not where they were staged"]
+    import_foreign(repository, [ForeignRun("wandb", "r", "one", files=tuple(files))])
+    record = records(repository)["one"]
+    assert [(entry.path, entry.name, entry.type, entry.size) for entry in record.artifacts] == [
+        ("mod-a-w.bin", "mod/a/w.bin", "model", 7),
+        ("mod-b-w.bin", "mod/b/w.bin", "model", 7),
+    ]
+    assert "the artifact 'mod/other' is not imported: what is there is not what was logged" in record.meta.problems
 
 
 def test_experiments_of_dvc_come_whole(tmp_path: Path) -> None:
