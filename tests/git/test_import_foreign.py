@@ -131,6 +131,46 @@ def test_a_run_that_goes_on_is_left_alone(
 
 
 @pytest.mark.usefixtures("_later")
+@pytest.mark.parametrize("kind", ["files", "database"])
+def test_data_sets_of_mlflow_come_as_inputs(repository: Repository, tmp_path: Path, kind: str) -> None:
+    """What a run used is there with source, schema, profile and context, without the credentials of its URL."""
+    folder = unpack_store("mlflow-datasets", tmp_path / "store")
+    runs = mlflow_files.read_runs(folder / "mlruns") if kind == "files" else mlflow_database.read_runs(folder / "m.db")
+    import_foreign(repository, runs)
+    record = records(repository)["one"]
+    assert {(plot.name, plot.kind) for plot in record.plots} == {("train", "input"), ("val", "input")}
+    held = contents(repository, "one")
+    assert json.loads(held["train", None])["values"]["value"] == {
+        "name": "train",
+        "digest": "abc",
+        "source_type": "http",
+        "source": {"url": "https://host/x.csv"},
+        "schema": {"cols": 3},
+        "profile": {"num_rows": 5},
+        "context": "training",
+    }
+    assert json.loads(held["val", None])["values"]["value"]["source"] == {"uri": "/data/v.csv"}
+    [problem] = [problem for problem in record.meta.problems if "artifacts" in problem]
+    assert problem.startswith("its artifacts at 's3://bucket/art/")
+    assert problem.endswith("/artifacts' are on a server and are not imported")
+
+
+@pytest.mark.parametrize("kind", ["files", "database"])
+def test_artifacts_outside_of_a_store_come_from_a_copy(repository: Repository, tmp_path: Path, kind: str) -> None:
+    """A folder that is named with what was in a bucket, laid out as there, is looked into."""
+    folder = unpack_store("mlflow-datasets", tmp_path / "store")
+    store_path = folder / ("mlruns" if kind == "files" else "m.db")
+    read = mlflow_files.read_runs if kind == "files" else mlflow_database.read_runs
+    [run] = read(store_path)
+    place = tmp_path / "copy" / run.id / "artifacts"
+    place.mkdir(parents=True)
+    (place / "model.bin").write_bytes(b"weights")
+    import_foreign(repository, read(store_path, artifacts=tmp_path / "copy"))
+    record = records(repository)["one"]
+    assert [(entry.path, entry.size) for entry in record.artifacts] == [("model.bin", 7)]
+    assert not any("artifacts" in problem for problem in record.meta.problems)
+
+
 def test_deleted_runs_come_on_demand(tmp_path: Path) -> None:
     """What was deleted in MLflow is left out unless asked for, in both stores."""
     files = unpack_store("mlflow-files", tmp_path / "files") / "mlruns"

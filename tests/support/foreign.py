@@ -22,8 +22,8 @@ def unpack_store(name: str, folder: Path) -> Path:
     """Unpack a store and return the folder it is in.
 
     Args:
-        name: `mlflow-files`, `mlflow-database`, `tensorboard`, `tensorboard-plots`, `wandb`, `wandb-media` or
-            `dvclive`.
+        name: `mlflow-files`, `mlflow-database`, `mlflow-datasets`, `tensorboard`, `tensorboard-plots`, `wandb`,
+            `wandb-media` or `dvclive`.
         folder: Where to.
     """
     folder.mkdir(parents=True, exist_ok=True)
