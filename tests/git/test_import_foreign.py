@@ -452,6 +452,42 @@ def test_experiments_of_dvc_come_whole(tmp_path: Path) -> None:
     assert {one.outcome for one in import_foreign(repository, dvc.read_refs(repository))} == {"known"}
 
 
+def test_plots_of_dvc_come_from_git_and_from_its_cache(tmp_path: Path) -> None:
+    """Tables in the cache are series, JSON with a template a figure; content with another MD5 is not taken."""
+    folder = make_dvc_repository(tmp_path / "repo")
+    table, forged = b"step,loss\n0,1.0\n1,0.5\n", b"step,other\n0,1.0\n"
+    md5 = hashlib.md5(table).hexdigest()
+    for name, data in ((md5, table), ("0" * 32, forged)):
+        place = folder / ".dvc/cache/files/md5" / name[:2] / name[2:]
+        place.parent.mkdir(parents=True)
+        place.write_bytes(data)
+    outs = "".join(f"    - {{path: {path}, hash: md5, md5: {one}}}\n" for path, one in (("c.csv", md5), ("f.csv", "0" * 32)))
+    (folder / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  t:\n    cmd: x\n    outs:\n{outs}")
+    (folder / "dvc.yaml").write_text(
+        "plots: [{c.csv: {x: step, y: loss}}, {f.csv: {x: step}},"
+        " {roc.json: {x: fpr, y: tpr, template: simple, title: ROC}}, {steps.json: {x: step, y: acc}}]"
+    )
+    (folder / "roc.json").write_text('{"roc": [{"fpr": 0.0, "tpr": 0.25}, {"fpr": 1.0, "tpr": 1.0}]}')
+    (folder / "steps.json").write_text('[{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}]')
+    baseline = run_git("rev-parse", "HEAD", cwd=folder)
+    run_git("add", "-A", "--", "dvc.lock", "dvc.yaml", "roc.json", "steps.json", cwd=folder)
+    run_git("commit", "-q", "-m", "Plots", cwd=folder)
+    run_git("update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/plots", "HEAD", cwd=folder)
+    repository = open_repository(folder)
+    import_foreign(repository, dvc.read_refs(repository))
+    record = records(repository)["plots"]
+    assert {name: list(series.values) for name, series in points(record).items()} == {
+        "loss": [1.0, 0.5],
+        "acc": [0.5, 0.75],
+    }
+    [plot] = record.plots
+    assert (plot.name, plot.kind) == ("roc.json", "simple")
+    document = json.loads(contents(repository, "plots")["roc.json", None])
+    assert document["columns"] == {"fpr": [0.0, 1.0], "tpr": [0.25, 1.0]}
+    assert document["figure"]["layout"]["title"]["text"] == "ROC"
+    assert record.meta.problems == ("left out, 1 in all: plot whose content is in no cache of DVC here, such as 'f.csv'",)
+
+
 def test_a_folder_of_dvclive_becomes_an_experiment(repository: Repository, tmp_path: Path) -> None:
     """What DVCLive wrote, without any commit of DVC; changed content is another run."""
     folder = unpack_store("dvclive", tmp_path / "store") / "dvclive"
