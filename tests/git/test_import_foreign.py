@@ -457,11 +457,13 @@ def test_plots_of_dvc_come_from_git_and_from_its_cache(tmp_path: Path) -> None:
     folder = make_dvc_repository(tmp_path / "repo")
     table, forged = b"step,loss\n0,1.0\n1,0.5\n", b"step,other\n0,1.0\n"
     md5 = hashlib.md5(table).hexdigest()
-    for name, data in ((md5, table), ("0" * 32, forged)):
+    for name, data in ((md5, table), ("f" * 32, forged)):
         place = folder / ".dvc/cache/files/md5" / name[:2] / name[2:]
         place.parent.mkdir(parents=True)
         place.write_bytes(data)
-    outs = "".join(f"    - {{path: {path}, hash: md5, md5: {one}}}\n" for path, one in (("c.csv", md5), ("f.csv", "0" * 32)))
+    outs = "".join(
+        f"    - {{path: {path}, hash: md5, md5: {one}}}\n" for path, one in (("c.csv", md5), ("f.csv", "f" * 32))
+    )
     (folder / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  t:\n    cmd: x\n    outs:\n{outs}")
     (folder / "dvc.yaml").write_text(
         "plots: [{c.csv: {x: step, y: loss}}, {f.csv: {x: step}},"
@@ -485,7 +487,9 @@ def test_plots_of_dvc_come_from_git_and_from_its_cache(tmp_path: Path) -> None:
     document = json.loads(contents(repository, "plots")["roc.json", None])
     assert document["columns"] == {"fpr": [0.0, 1.0], "tpr": [0.25, 1.0]}
     assert document["figure"]["layout"]["title"]["text"] == "ROC"
-    assert record.meta.problems == ("left out, 1 in all: plot whose content is in no cache of DVC here, such as 'f.csv'",)
+    assert record.meta.problems == (
+        "left out, 1 in all: plot whose content is in no cache of DVC here, such as 'f.csv'",
+    )
 
 
 def test_a_folder_of_dvclive_becomes_an_experiment(repository: Repository, tmp_path: Path) -> None:
