@@ -101,6 +101,26 @@ def declared_files(read: Callable[[str], bytes | None]) -> DeclaredFiles:
     return DeclaredFiles(tuple(params), tuple(metrics), tuple(problems))
 
 
+def dvc_metrics_files(dvc_yaml: bytes) -> tuple[str, ...]:
+    """List the metrics files that a ``dvc.yaml`` declares: those that DVC itself shows.
+
+    Args:
+        dvc_yaml: Its content; of one that cannot be read there are none.
+
+    Example:
+        >>> dvc_metrics_files(b"metrics: [dvclive/metrics.json]")
+        ('dvclive/metrics.json',)
+    """
+    found: dict[str, None] = {}
+    try:
+        for kind, path in _from_dvc(dvc_yaml):
+            if kind == "metrics":
+                _declare(found, path, "dvc.yaml", [])
+    except GittrackError:
+        return ()
+    return tuple(found)
+
+
 def read_declared(read: Callable[[str], bytes | None]) -> DeclaredValues:
     """Read the values of all declared params and metrics files.
 

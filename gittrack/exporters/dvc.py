@@ -1,14 +1,14 @@
 """Mirror experiments where DVC looks for its own: ``refs/exps/<2 hex>/<38 hex>/<name>``.
 
 The commit of a mirror has the baseline as its parent and the code of the experiment, with a folder `gittrack-dvc` in
-which a ``dvc.yaml`` declares files of params, metrics and plots: DVC finds a ``dvc.yaml`` in any folder. The same
-experiment always gives the same commit. A ref that is none of these mirrors is DVC's, and stays.
+which a ``dvc.yaml`` declares files of params, metrics and plots: DVC finds a ``dvc.yaml`` in any folder. Where the
+code's own ``dvc.yaml`` declares a file with a metric, the value stands there instead. The same experiment always gives
+the same commit. A ref that is none of these mirrors is DVC's, and stays.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
@@ -16,15 +16,16 @@ from gittrack.experiments import store
 from gittrack.experiments.declared import read_declared
 from gittrack.experiments.format import FOLDER
 from gittrack.experiments.series import parse_series
+from gittrack.exporters.dvc_metrics import absent_plots, nest_metrics, place_metrics, place_params, written
 from gittrack.git import objects
 from gittrack.git.pack_batch import PackBatch
 from gittrack.git.refs import RefUpdate, list_refs, transaction
-from gittrack.importers.dvc import MIRROR_MARK, NAMESPACE, TOOL
+from gittrack.importers.dvc import MIRROR_MARK, NAMESPACE, TOOL, CommitFiles
 from gittrack.paths import InvalidPathError, check_repository_path
 from gittrack.runs.finish import author_of, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gittrack.experiments.format import Record
     from gittrack.experiments.names import ExperimentRef
@@ -35,6 +36,8 @@ MIRROR_FOLDER = "gittrack-dvc"
 _DVC_YAML = b"params:\n- params.json\nmetrics:\n- metrics.json\n"
 _PLOTS = b"plots:\n- plots:\n    x: step\n"
 _HEX_FOLDER = 2
+_FILE_MODE = 0o100644
+_FOLDER_MODE = 0o040000
 _MAX_FILE_BYTES = 8 << 20
 
 
@@ -121,7 +124,14 @@ def _mirror(repository: Repository, batch: PackBatch, tip: store.Tip, present: s
             return present
         raise NotMirroredError("DVC has another experiment of that name")
     code = record.meta.code_tree or tree_of(repository, tip.commit)
-    files = render_files(record, _known_params(repository, code))
+    read = _reader(repository, code)
+    placed = place_metrics(read, {name: summary.last for name, summary in record.metrics.items()})
+    params = place_params(read, record.params)
+    known = {**_known_params(read), **(record.params if params else {})}
+    files = {**placed.changed, **params, **render_files(record, known, placed.names)}
+    folder = absent_plots(read, CommitFiles(repository, code).list_files)
+    if folder is not None:
+        files = _move_plots(files, folder)
     dry = _write_mirror(repository, objects.ObjectBatch(repository), tip, record, files)
     return present if dry == present else _write_mirror(repository, batch, tip, record, files)
 
@@ -145,19 +155,22 @@ def _write_mirror(
     )
 
 
-def render_files(record: Record, known: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+def render_files(
+    record: Record, known: Mapping[str, Any] | None = None, placed: Collection[str] = ()
+) -> dict[str, bytes]:
     """Return the files that DVC reads, by path.
 
     Args:
         record: What the experiment says.
         known: Params that DVC finds in the code itself; they are not given twice.
+        placed: The names of metrics that DVC finds there, too.
     """
     params = {key: value for key, value in record.params.items() if not (known and known.get(key) == value)}
-    metrics = {name: _plain(summary.last) for name, summary in record.metrics.items()}
+    metrics = {name: written(summary.last) for name, summary in record.metrics.items() if name not in placed}
     files: dict[str, bytes] = {
         "dvc.yaml": _DVC_YAML,
-        "params.json": _json({key: _plain(value) for key, value in params.items()}),
-        "metrics.json": _json(metrics),
+        "params.json": _json({key: written(value) for key, value in params.items()}),
+        "metrics.json": _json(nest_metrics(metrics)),
     }
     for name, series in (parse_series(record.series) if record.series else {}).items():
         try:
@@ -169,38 +182,59 @@ def render_files(record: Record, known: Mapping[str, Any] | None = None) -> dict
     return {f"{MIRROR_FOLDER}/{path}": data for path, data in files.items()}
 
 
+def _move_plots(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """Return the files of a mirror with its plots in another folder, which is declared already."""
+    before = f"{MIRROR_FOLDER}/plots/"
+    moved = {f"{folder}/{path[len(before) :]}" if path.startswith(before) else path: files[path] for path in files}
+    return {**moved, f"{MIRROR_FOLDER}/dvc.yaml": _DVC_YAML}
+
+
 def _with_files(
     repository: Repository, batch: PackBatch | objects.ObjectBatch, code: str, files: Mapping[str, bytes]
 ) -> list[objects.TreeEntry]:
-    """Return the entries of the code with the folder of a mirror in it."""
+    """Return the entries of the code with the folder of a mirror, and files that it changes, in it."""
     hidden = {FOLDER.encode(), MIRROR_FOLDER.encode()}
     entries = [entry for entry in objects.read_tree(repository, code) if entry.name not in hidden]
-    return [*entries, *_folders(batch, files)]
+    return _merged(repository, batch, entries, files)
 
 
-def _folders(batch: PackBatch | objects.ObjectBatch, files: Mapping[str, bytes]) -> list[objects.TreeEntry]:
-    """Return the entries of a new tree of files."""
+def _merged(
+    repository: Repository,
+    batch: PackBatch | objects.ObjectBatch,
+    before: Sequence[objects.TreeEntry],
+    files: Mapping[str, bytes],
+) -> list[objects.TreeEntry]:
+    """Return the entries of a tree with files in the place of those of the same paths, which keep their modes."""
+    present = {entry.name.decode("utf-8", "surrogateescape"): entry for entry in before}
     below: dict[str, dict[str, bytes]] = {}
-    entries = []
     for path, data in files.items():
         first, slash, rest = path.partition("/")
         if slash:
             below.setdefault(first, {})[rest] = data
         else:
-            entries.append(objects.TreeEntry(first.encode(), 0o100644, batch.add_blob(data)))
+            mode = present[first].mode if first in present else _FILE_MODE
+            present[first] = objects.TreeEntry(first.encode(), mode, batch.add_blob(data))
     for name, inside in below.items():
-        entries.append(objects.TreeEntry(name.encode(), 0o040000, batch.add_tree(_folders(batch, inside))))
-    return entries
+        held = present.get(name)
+        old = objects.read_tree(repository, held.oid) if held is not None and held.mode == _FOLDER_MODE else []
+        tree = batch.add_tree(_merged(repository, batch, old, inside))
+        present[name] = objects.TreeEntry(name.encode(), _FOLDER_MODE, tree)
+    return list(present.values())
 
 
-def _known_params(repository: Repository, code: str) -> Mapping[str, Any]:
-    """Return the params of the code that DVC reads: those of ``params.yaml`` and of what ``dvc.yaml`` names."""
+def _reader(repository: Repository, code: str) -> Callable[[str], bytes | None]:
+    """Return what reads files of the code as DVC sees it."""
 
     def read(path: str) -> bytes | None:
         if path == "gittrack.yaml":
             return None
         return objects.read_path(repository, code, path, max_bytes=_MAX_FILE_BYTES)
 
+    return read
+
+
+def _known_params(read: Callable[[str], bytes | None]) -> Mapping[str, Any]:
+    """Return the params of the code that DVC reads: those of ``params.yaml`` and of what ``dvc.yaml`` names."""
     return read_declared(read).params
 
 
@@ -220,14 +254,3 @@ def _table(name: str, series: Series) -> bytes:
 
 def _json(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=True) + "\n").encode()
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as DVCLive writes it: NaN and the infinities, which JSON lacks, as texts."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

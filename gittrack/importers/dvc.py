@@ -18,9 +18,11 @@ from gittrack.errors import GittrackError
 from gittrack.experiments.declared import declared_files, parse_metric_values, parse_values, read_declared
 from gittrack.git import objects
 from gittrack.git.refs import list_refs
+from gittrack.importers.dvc_content import DvcContent
 from gittrack.importers.dvc_plots import Plot, declared_plots, read_plots
 from gittrack.importers.foreign import ForeignRun, UnreadableStoreError
 from gittrack.importers.local_files import read_file, walk
+from gittrack.importers.plots import PlotBuilder
 from gittrack.paths import InvalidPathError, check_repository_path
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ def read_folder(path: Path) -> ForeignRun:
     """
     params_data = read_file(path / "params.yaml", _MAX_FILE_BYTES)
     metrics_data = read_file(path / "metrics.json", _MAX_FILE_BYTES)
-    files = {f"plots/metrics/{name}": file for name, file in walk(path, "plots/metrics")}
+    folders = ("plots/metrics", "plots/images")
+    files = {f"{folder}/{name}": file for folder in folders for name, file in walk(path, folder)}
+    shown = PlotBuilder()
     if params_data is None and metrics_data is None and not files:
         raise UnreadableStoreError(f"nothing of DVCLive in '{path}'", hint="name a folder such as 'dvclive'")
     problems: list[str] = []
@@ -77,10 +81,11 @@ def read_folder(path: Path) -> ForeignRun:
     except GittrackError as error:
         problems.append(error.message)
     points = read_plots(
-        [Plot("plots/metrics", "step")],
+        [Plot("plots/metrics", "step"), Plot("plots/images")],
         lambda name: read_file(files[name], _MAX_FILE_BYTES) if name in files else None,
-        lambda _: sorted(files),
+        lambda folder: sorted(name for name in files if name.startswith(f"{folder}/")),
         problems,
+        shown,
     )
     values.pop("step", None)
     first, last = points.span()
@@ -98,17 +103,25 @@ def read_folder(path: Path) -> ForeignRun:
         params=params,
         series=points.series,
         values=_without_points(values, points.series),
-        problems=tuple(problems),
+        problems=(*problems, *shown.problems()),
+        plots=tuple(shown.plots),
     )
 
 
 def _read_commit(repository: Repository, info: objects.CommitInfo, baseline: str, name: str) -> ForeignRun:
-    tree = _Tree(repository, info.tree)
+    tree = CommitFiles(repository, info.tree)
     declared = read_declared(tree.read)
     problems = list(declared.problems)
     plots = declared_plots(tree.read("dvc.yaml"))
     plots += [Plot(f"{folder}/plots/metrics", "step") for folder in _dvclive_folders(declared_files(tree.read).metrics)]
-    points = read_plots(plots, tree.read, tree.list_files, problems)
+    content = DvcContent(repository, tree.read, _MAX_FILE_BYTES)
+    shown = PlotBuilder()
+    points = read_plots(
+        plots, content.read, lambda path: tree.list_files(path) or content.list_files(path), problems, shown
+    )
+    absent = [plot.path for plot in plots if content.is_tracked(plot.path) and not content.is_here(plot.path)]
+    if absent:
+        shown.leave_out(f"plot whose content is in no cache of DVC here, such as {absent[0]!r:.200}", len(absent))
     metrics = {name: value for name, value in declared.metrics.items() if name != "step"}
     return ForeignRun(
         tool=TOOL,
@@ -121,8 +134,9 @@ def _read_commit(repository: Repository, info: objects.CommitInfo, baseline: str
         values=_without_points(metrics, points.series),
         description=None if _DEFAULT_MESSAGE.fullmatch(info.subject) else info.subject or None,
         commit=baseline,
-        problems=tuple(problems),
+        problems=(*problems, *shown.problems()),
         tree=info.tree,
+        plots=tuple(shown.plots),
     )
 
 
@@ -136,7 +150,7 @@ def _dvclive_folders(metrics: tuple[str, ...]) -> list[str]:
     return [posixpath.dirname(path) for path in metrics if posixpath.basename(path) == "metrics.json" and "/" in path]
 
 
-class _Tree:
+class CommitFiles:
     """The files of a commit.
 
     Args:

@@ -1,24 +1,25 @@
-"""The series in the plots of DVC: tables that ``dvc.yaml`` declares, and DVCLive's ``plots/metrics``."""
+"""The plots of DVC: series, figures and images that ``dvc.yaml`` declares, and DVCLive's ``plots/metrics``."""
 
 from __future__ import annotations
 
-import csv
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
+from gittrack.importers.dvc_shown import DOCUMENTS, IMAGES, TABLES, read_rows, take_shown
 from gittrack.importers.foreign import SeriesBuilder
 from gittrack.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gittrack.importers.plots import PlotBuilder
+
 _DVCLIVE_METRICS = "plots/metrics"
-_DELIMITERS = {".tsv": "\t", ".csv": ","}
 _STEPS = ("step", "epoch", "iteration")
 _TIMES = ("timestamp", "time")
+_OF_STEPS = (None, "linear", "simple", "smooth")
 _MAX_PLOTS = 1000
-_MAX_FIELD_BYTES = 1 << 20
 _MS_ABOVE = 1e11  # a time of more seconds than that is one of milliseconds
 
 
@@ -29,11 +30,19 @@ class Plot(NamedTuple):
         path: A file, or a folder of files.
         x: The column of the steps; None when none is named.
         y: The columns of values; none named means all.
+        template: How it is drawn.
+        title: What stands above it.
+        x_label: What stands along the horizontal axis.
+        y_label: What stands along the vertical one.
     """
 
     path: str
     x: str | None = None
     y: tuple[str, ...] = ()
+    template: str | None = None
+    title: str | None = None
+    x_label: str | None = None
+    y_label: str | None = None
 
 
 def declared_plots(dvc_yaml: bytes | None) -> list[Plot]:
@@ -43,8 +52,8 @@ def declared_plots(dvc_yaml: bytes | None) -> list[Plot]:
         dvc_yaml: Its content.
 
     Example:
-        >>> declared_plots(b"plots: [{loss.csv: {x: step, y: loss}}]")
-        [Plot(path='loss.csv', x='step', y=('loss',))]
+        >>> declared_plots(b"plots: [{loss.csv: {x: step, y: loss}}]")[0][:3]
+        ('loss.csv', 'step', ('loss',))
     """
     try:
         top = parse_yaml(dvc_yaml or b"")
@@ -66,27 +75,48 @@ def read_plots(
     read: Callable[[str], bytes | None],
     list_files: Callable[[str], list[str]],
     problems: list[str],
+    shown: PlotBuilder | None = None,
 ) -> SeriesBuilder:
-    """Return the points of plots whose files are tables of numbers.
+    """Return the points of plots over steps; all others are figures or images.
 
     Args:
         plots: The plots.
         read: Returns the content of a path, None when there is no such file.
         list_files: Returns the paths of all files below a path.
         problems: Where what cannot be read is noted.
+        shown: Where figures and images go; None leaves them out.
     """
     points = SeriesBuilder()
-    done: set[str] = set()
+    done: set[tuple[str, str | None]] = set()
     for plot in plots:
         for path in [plot.path] if posixpath.splitext(plot.path)[1] else list_files(plot.path):
-            delimiter = _DELIMITERS.get(posixpath.splitext(path)[1].lower())
-            if delimiter is None or path in done:
+            suffix = posixpath.splitext(path)[1].lower()
+            if (path, plot.x) in done or suffix not in {*TABLES, *DOCUMENTS, *IMAGES}:
                 continue
-            done.add(path)
+            done.add((path, plot.x))
             data = read(path)
-            if data is not None:
-                _read_table(data, delimiter, plot, points, _metric_of(path), problems)
+            if data is not None and suffix not in IMAGES:
+                _read_datapoints(data, plot, path, points, shown, problems)
+            elif data is not None and shown is not None:
+                shown.add_image(path, data, None, title=plot.title)
     return points
+
+
+def _read_datapoints(
+    data: bytes, plot: Plot, path: str, points: SeriesBuilder, shown: PlotBuilder | None, problems: list[str]
+) -> None:
+    try:
+        rows = read_rows(path, data)
+    except (GittrackError, ValueError) as error:
+        problems.append(f"{path}: {error}")
+        return
+    if not rows:
+        return
+    is_series = plot.x is None or plot.x in _STEPS or _metric_of(path) is not None
+    if (is_series and plot.template in _OF_STEPS) or shown is None:
+        _add_points(rows, plot, points, _metric_of(path))
+    else:
+        take_shown(shown, plot, path, rows)
 
 
 def _metric_of(path: str) -> str | None:
@@ -95,18 +125,7 @@ def _metric_of(path: str) -> str | None:
     return posixpath.splitext(name)[0] if mark and (not before or before.endswith("/")) else None
 
 
-def _read_table(
-    data: bytes, delimiter: str, plot: Plot, points: SeriesBuilder, metric: str | None, problems: list[str]
-) -> None:
-    text = data.decode("utf-8-sig", "backslashreplace").replace("\0", "")
-    csv.field_size_limit(_MAX_FIELD_BYTES)
-    try:
-        rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
-    except csv.Error as error:
-        problems.append(f"{plot.path}: {error}")
-        return
-    if not rows:
-        return
+def _add_points(rows: list[dict[str, Any]], plot: Plot, points: SeriesBuilder, metric: str | None) -> None:
     columns = [column for column in rows[0] if isinstance(column, str)]
     x = plot.x if plot.x in columns else next((column for column in _STEPS if column in columns), None)
     time = next((column for column in _TIMES if column in columns), None)
@@ -114,7 +133,7 @@ def _read_table(
     for number, row in enumerate(rows):
         step = _number(row.get(x)) if x else number
         at = _number(row.get(time)) if time else None
-        if step is None or step != step or step != int(step):  # noqa: PLR0124  NaN
+        if step is None or step != step or abs(step) == float("inf") or step != int(step):  # noqa: PLR0124  NaN
             continue
         seconds = 0.0 if at is None else at / 1000 if at > _MS_ABOVE else at
         for column in wanted:
@@ -124,6 +143,8 @@ def _read_table(
 
 
 def _number(text: Any) -> int | float | None:
+    if isinstance(text, (int, float)):
+        return int(text) if isinstance(text, bool) else text
     try:
         return int(text) if text.lstrip("-").isdecimal() else float(text)
     except (AttributeError, TypeError, ValueError):
@@ -144,9 +165,15 @@ def _plot(path: str, options: dict[str, Any], folder: str) -> Iterator[Plot]:
     if isinstance(y, dict):  # the newer form: a title, with columns by file
         for file, columns in y.items():
             column = x.get(file) if isinstance(x, dict) else x
-            yield Plot(_joined(folder, str(file)), column if isinstance(column, str) else None, _columns(columns))
+            column = column if isinstance(column, str) else None
+            yield Plot(_joined(folder, str(file)), column, _columns(columns), *_properties(options))
         return
-    yield Plot(_joined(folder, path), x if isinstance(x, str) else None, _columns(y))
+    yield Plot(_joined(folder, path), x if isinstance(x, str) else None, _columns(y), *_properties(options))
+
+
+def _properties(options: dict[str, Any]) -> list[str | None]:
+    found = (options.get(key) for key in ("template", "title", "x_label", "y_label"))
+    return [value if isinstance(value, str) else None for value in found]
 
 
 def _columns(value: Any) -> tuple[str, ...]:

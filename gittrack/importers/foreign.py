@@ -39,12 +39,40 @@ class ForeignFile(NamedTuple):
         root: A folder of the store, itself trusted as it was named.
         path: Relative to that folder, ``/`` between components; no link on the way is followed.
         type: What it is, such as ``model``.
+        md5: What its content must have to be taken, 32 hex digits; None when it is trusted.
     """
 
     name: str
     root: Path
     path: str
     type: str | None = None
+    md5: str | None = None
+
+
+class ForeignPlot(NamedTuple):
+    """A plot, image, table or text that a run logged.
+
+    Attributes:
+        name: What it is called in the run.
+        kind: What it is: ``image``, ``table``…
+        content: The content of its file.
+        media_type: The kind of that.
+        suffix: Of its file.
+        step: The step it belongs to.
+        time: UTC epoch seconds; 0 when that is not known.
+        title: What stands above it.
+        values: The numbers that sum it up.
+    """
+
+    name: str
+    kind: str
+    content: bytes
+    media_type: str
+    suffix: str
+    step: int | None = None
+    time: float = 0.0
+    title: str | None = None
+    values: Mapping[str, PlainValue] = _NOTHING
 
 
 class ForeignRun(NamedTuple):
@@ -75,6 +103,7 @@ class ForeignRun(NamedTuple):
         files: What it logged as artifacts.
         problems: What could not be read, one sentence each.
         tree: The tree of the code, when this repository has it.
+        plots: What it logged to look at.
     """
 
     tool: str
@@ -101,6 +130,7 @@ class ForeignRun(NamedTuple):
     files: tuple[ForeignFile, ...] = ()
     problems: tuple[str, ...] = ()
     tree: str | None = None
+    plots: tuple[ForeignPlot, ...] = ()
 
 
 def experiment_id(tool: str, foreign_id: str) -> str:

@@ -10,13 +10,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gittrack.importers.foreign import SeriesBuilder, UnreadableStoreError
-from gittrack.importers.mlflow_fields import MlflowRun, describe, list_artifacts, locate_artifacts
+from gittrack.importers.mlflow_fields import ArtifactPlace, MlflowRun, describe, find_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gittrack.importers.foreign import ForeignFile, ForeignRun
+    from gittrack.importers.foreign import ForeignPlot, ForeignRun
 
 _MAGIC = b"SQLite format 3\0"
 _INFINITY = 1.7976931348623157e308  # what MLflow writes in its place, as not every database has one
@@ -32,6 +32,13 @@ _TAGS = "SELECT run_uuid, key, value FROM tags ORDER BY run_uuid"
 _METRICS = """
     SELECT run_uuid, key, value, timestamp, step, is_nan FROM metrics ORDER BY run_uuid, key, step, timestamp
 """
+_INPUTS = """
+    SELECT inputs.destination_id, inputs.input_uuid, datasets.name, datasets.digest, datasets.dataset_source_type,
+           datasets.dataset_source, datasets.dataset_schema, datasets.dataset_profile
+    FROM inputs JOIN datasets ON datasets.dataset_uuid = inputs.source_id
+    WHERE inputs.source_type = 'DATASET' AND inputs.destination_type = 'RUN'
+    ORDER BY inputs.destination_id, datasets.name
+"""
 
 
 def is_store(path: Path) -> bool:
@@ -43,12 +50,13 @@ def is_store(path: Path) -> bool:
         return False
 
 
-def read_runs(path: Path, *, with_deleted: bool = False) -> Iterator[ForeignRun]:
+def read_runs(path: Path, *, with_deleted: bool = False, artifacts: Path | None = None) -> Iterator[ForeignRun]:
     """Yield the runs of a database.
 
     Args:
         path: The file.
         with_deleted: Whether runs that were deleted in MLflow count.
+        artifacts: A folder with artifacts that are not beside the database.
 
     Raises:
         UnreadableStoreError: It is no database of MLflow, or a damaged one.
@@ -59,7 +67,7 @@ def read_runs(path: Path, *, with_deleted: bool = False) -> Iterator[ForeignRun]
             database.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
             if sys.version_info >= (3, 11):
                 database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
-            yield from _read_database(database, path.parent, with_deleted=with_deleted)
+            yield from _read_database(database, path.parent, artifacts, with_deleted=with_deleted)
     except sqlite3.Error as error:
         raise UnreadableStoreError(f"'{path}' is no database of MLflow that can be read: {error}") from error
 
@@ -70,8 +78,11 @@ def unmerged_log(path: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
 
 
-def _read_database(database: sqlite3.Connection, root: Path, *, with_deleted: bool) -> Iterator[ForeignRun]:
+def _read_database(
+    database: sqlite3.Connection, root: Path, copies: Path | None, *, with_deleted: bool
+) -> Iterator[ForeignRun]:
     params, tags, metrics = (_Grouped(database, query) for query in (_PARAMS, _TAGS, _METRICS))
+    inputs = _read_inputs(database)
     for row in database.execute(_RUNS):
         run_id, name, status, started, ended, version, uri, stage, experiment_id, experiment = row
         told = (params.of(run_id), tags.of(run_id), metrics.of(run_id))
@@ -79,7 +90,10 @@ def _read_database(database: sqlite3.Connection, root: Path, *, with_deleted: bo
             continue
         problems: list[str] = []
         points = _read_points(told[2], problems)
-        files = _find_files(root, str(uri or ""), f"{experiment_id}/{run_id}/artifacts", problems)
+        usual = f"{experiment_id}/{run_id}/artifacts"
+        places = (f"mlruns/{usual}", f"mlartifacts/{usual}", f"artifacts/{run_id}/artifacts")
+        place = ArtifactPlace(root, places, str(uri or ""), (str(experiment_id), run_id), copies)
+        files = find_artifacts(place, problems)
         yield describe(
             MlflowRun(
                 id=run_id,
@@ -94,6 +108,7 @@ def _read_database(database: sqlite3.Connection, root: Path, *, with_deleted: bo
                 points=points,
                 files=files,
                 problems=tuple(problems),
+                inputs=inputs.get(run_id, ()),
             )
         )
 
@@ -142,12 +157,18 @@ def _read_points(rows: list[Any], problems: list[str]) -> SeriesBuilder:
     return points
 
 
-def _find_files(root: Path, uri: str, usual: str, problems: list[str]) -> tuple[ForeignFile, ...]:
-    place = locate_artifacts(
-        root, uri, (f"mlruns/{usual}", f"mlartifacts/{usual}", f"artifacts/{usual.partition('/')[2]}")
-    )
-    if place is not None:
-        return list_artifacts(root, place)
-    if uri and "://" in uri and not uri.startswith("file:"):
-        problems.append("its artifacts are on a server and are not imported")
-    return ()
+def _read_inputs(database: sqlite3.Connection) -> dict[str, tuple[ForeignPlot, ...]]:
+    """Return the data sets of each run; databases before MLflow 2.4 know of none."""
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"inputs", "datasets", "input_tags"} <= tables:
+        return {}
+    from gittrack.importers.mlflow_datasets import describe_inputs
+
+    tags: dict[str, dict[str, str]] = {}
+    for input_id, name, value in database.execute("SELECT input_uuid, name, value FROM input_tags"):
+        tags.setdefault(input_id, {})[name] = value
+    found: dict[str, list[tuple[dict[str, Any], dict[str, str]]]] = {}
+    for run_id, input_id, *fields in database.execute(_INPUTS):
+        told = dict(zip(("name", "digest", "source_type", "source", "schema", "profile"), fields, strict=True))
+        found.setdefault(run_id, []).append((told, tags.get(input_id, {})))
+    return {run_id: describe_inputs(inputs) for run_id, inputs in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from gittrack.git.remotes import strip_credentials
 from gittrack.importers.foreign import ForeignFile, ForeignRun, native
 from gittrack.importers.local_files import list_folder, real_folder
 from gittrack.paths import InvalidPathError, check_repository_path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gittrack.experiments.format import Status
-    from gittrack.importers.foreign import SeriesBuilder
+    from gittrack.importers.foreign import ForeignPlot, SeriesBuilder
 
 TOOL = "mlflow"
 # mlflow.entities.RunStatus, by number in files and by name in databases
@@ -47,6 +48,7 @@ class MlflowRun(NamedTuple):
         points: The points of its metrics.
         files: What it logged.
         problems: What could not be read.
+        inputs: The data sets that it uses.
     """
 
     id: str
@@ -61,6 +63,7 @@ class MlflowRun(NamedTuple):
     points: SeriesBuilder
     files: tuple[ForeignFile, ...] = ()
     problems: tuple[str, ...] = ()
+    inputs: tuple[ForeignPlot, ...] = ()
 
 
 def describe(run: MlflowRun) -> ForeignRun:
@@ -88,6 +91,7 @@ def describe(run: MlflowRun) -> ForeignRun:
         command=(source,) if source else (),
         files=run.files,
         problems=run.problems,
+        plots=run.inputs,
     )
 
 
@@ -104,6 +108,48 @@ def list_artifacts(root: Path, relative: str) -> tuple[ForeignFile, ...]:
         for entry in (list_folder(folder) if folder else ())
         if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
     )
+
+
+class ArtifactPlace(NamedTuple):
+    """Where the artifacts of a run may be.
+
+    Attributes:
+        root: The folder of the store.
+        usual: Usual places, relative to it.
+        uri: What the run says, a path or a URL.
+        run: The ids of the experiment and of the run.
+        copies: A folder that somebody named, with artifacts that are not in the store.
+    """
+
+    root: Path
+    usual: tuple[str, ...]
+    uri: str
+    run: tuple[str, str]
+    copies: Path | None = None
+
+
+def find_artifacts(place: ArtifactPlace, problems: list[str]) -> tuple[ForeignFile, ...]:
+    """Return the artifacts of a run.
+
+    Args:
+        place: Where they may be.
+        problems: Where is noted that they are out of reach.
+    """
+    found = locate_artifacts(place.root, place.uri, place.usual)
+    if found is not None and (files := list_artifacts(place.root, found)):
+        return files
+    if place.copies is not None:
+        below = (f"{place.run[0]}/{place.run[1]}/artifacts", f"{place.run[1]}/artifacts")
+        copied = locate_artifacts(place.copies, place.uri, below)
+        if copied is not None:
+            return list_artifacts(place.copies, copied)
+    shown = strip_credentials(place.uri)[:500]
+    parts = urlsplit(place.uri)
+    if parts.scheme not in {"", "file"}:
+        problems.append(f"its artifacts at '{shown}' are on a server and are not imported")
+    elif parts.path and list_folder(unquote(parts.path)):
+        problems.append(f"its artifacts at '{shown}' are outside of the store and are not imported")
+    return ()
 
 
 def locate_artifacts(root: Path, uri: str, places: Iterable[str]) -> str | None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from gittrack.errors import GittrackError
 from gittrack.importers.foreign import SeriesBuilder, UnreadableStoreError
-from gittrack.importers.local_files import list_folder, read_file, walk
-from gittrack.importers.mlflow_fields import MlflowRun, describe, list_artifacts
+from gittrack.importers.local_files import list_folder, read_file, real_folder, walk
+from gittrack.importers.mlflow_fields import ArtifactPlace, MlflowRun, describe, find_artifacts
 from gittrack.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gittrack.importers.foreign import ForeignRun
+    from gittrack.importers.foreign import ForeignPlot, ForeignRun
 
 _META = "meta.yaml"
 _MAX_META_BYTES = 256 << 10
@@ -33,12 +33,13 @@ def is_store(path: Path) -> bool:
     return bool(_run_folders(path))
 
 
-def read_runs(path: Path, *, with_deleted: bool = False) -> Iterator[ForeignRun]:
+def read_runs(path: Path, *, with_deleted: bool = False, artifacts: Path | None = None) -> Iterator[ForeignRun]:
     """Yield the runs of a store.
 
     Args:
         path: The store, the folder of one experiment, or that of one run.
         with_deleted: Whether runs that were deleted in MLflow count.
+        artifacts: A folder with artifacts that are not in the store.
 
     Raises:
         UnreadableStoreError: There is no run.
@@ -51,7 +52,7 @@ def read_runs(path: Path, *, with_deleted: bool = False) -> Iterator[ForeignRun]
         if folder.parent not in names:
             name = _read_meta(folder.parent).get("name")
             names[folder.parent] = name if isinstance(name, str) else None
-        run = _read_run(folder, names[folder.parent])
+        run = _read_run(folder, names[folder.parent], artifacts)
         if run is not None and (with_deleted or not run[1]):
             yield describe(run[0])
 
@@ -81,13 +82,15 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _read_run(folder: Path, experiment: str | None) -> tuple[MlflowRun, bool] | None:
+def _read_run(folder: Path, experiment: str | None, copies: Path | None) -> tuple[MlflowRun, bool] | None:
     """Return a run, and whether it was deleted."""
     meta = _read_meta(folder)
     problems = [] if meta else [f"{_META} cannot be read"]
     points = SeriesBuilder()
     for name, path in walk(folder, "metrics"):
         _read_metric(name, path, points, problems)
+    ids = (folder.parent.name, folder.name)
+    place = ArtifactPlace(folder, ("artifacts",), _text(meta, "artifact_uri"), ids, copies)
     run = MlflowRun(
         id=_text(meta, "run_id") or _text(meta, "run_uuid") or folder.name,
         name=_text(meta, "run_name"),
@@ -99,10 +102,26 @@ def _read_run(folder: Path, experiment: str | None) -> tuple[MlflowRun, bool] | 
         params=_read_texts(folder, "params", problems),
         tags=_read_texts(folder, "tags", problems),
         points=points,
-        files=list_artifacts(folder, "artifacts"),
+        files=find_artifacts(place, problems),
         problems=tuple(problems),
+        inputs=_read_inputs(folder),
     )
     return run, meta.get("lifecycle_stage") == "deleted"
+
+
+def _read_inputs(folder: Path) -> tuple[ForeignPlot, ...]:
+    """Return the data sets of a run; their descriptions are in a folder of the experiment."""
+    found = []
+    for path in _folders(folder / "inputs"):
+        told = _read_meta(Path(path))
+        source, tags = _text(told, "source_id"), told.get("tags")
+        if source and "/" not in source and real_folder(folder.parent, f"datasets/{source}"):
+            found.append((_read_meta(folder.parent / "datasets" / source), tags if isinstance(tags, dict) else {}))
+    if not found:
+        return ()
+    from gittrack.importers.mlflow_datasets import describe_inputs
+
+    return describe_inputs(found)
 
 
 def _read_texts(folder: Path, kind: str, problems: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The values of TensorFlow's ``TensorProto``: what scalars, texts and nothing else need."""
+"""The values of TensorFlow's ``TensorProto``: what scalars, texts, images and plots need."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _HALVES = 13
 _BFLOAT, _HALF = 14, 19
 _VARINTS = (7, 10, 11, 16, 17)  # int_val, int64_val, bool_val, uint32_val, uint64_val
 _SIGN = 1 << 63
+_N_AXES = 2
 
 
 def scalar(tensor: Fields) -> int | float | None:
@@ -49,6 +50,47 @@ def scalar(tensor: Fields) -> int | float | None:
 def strings(tensor: Fields) -> list[str]:
     """Return the texts of a tensor of texts; none for any other."""
     return protobuf.texts(tensor, _STRINGS) if protobuf.integer(tensor, 1) == _STRING else []
+
+
+def encoded(tensor: Fields) -> list[bytes]:
+    """Return the byte strings of a tensor of texts, as they are; none for any other."""
+    if protobuf.integer(tensor, 1) != _STRING:
+        return []
+    return [value for value in tensor.get(_STRINGS, ()) if isinstance(value, bytes)]
+
+
+def rows(tensor: Fields) -> list[list[float]]:
+    """Return the rows of a matrix of floats or doubles; none for any other tensor.
+
+    Args:
+        tensor: A ``TensorProto``.
+    """
+    sizes = [protobuf.integer(size, 1) for size in protobuf.messages(protobuf.message(tensor, _SHAPE), 2)]
+    if len(sizes) != _N_AXES or min(sizes) <= 0:
+        return []
+    values: list[float] = []
+    content = protobuf.raw(tensor, _CONTENT)
+    form = _FORMS.get(protobuf.integer(tensor, 1), "")
+    if content and form in {"f", "d"}:
+        values = unpack_numbers(form, content)
+    else:
+        for number, one in ((_FLOATS, "f"), (_DOUBLES, "d")):
+            for piece in tensor.get(number, ()):  # packed, as proto3 writes it, or one by one
+                values += unpack_numbers(one, piece) if isinstance(piece, bytes) else []
+    if len(values) != sizes[0] * sizes[1]:
+        return []
+    return [values[start : start + sizes[1]] for start in range(0, len(values), sizes[1])]
+
+
+def unpack_numbers(form: str, data: bytes) -> list[float]:
+    """Return little-endian numbers that stand one after the other; none when the length does not fit.
+
+    Args:
+        form: ``f`` or ``d``.
+        data: The numbers.
+    """
+    number, rest = divmod(len(data), struct.calcsize(f"<{form}"))
+    return [] if rest else list(struct.unpack(f"<{number}{form}", data))
 
 
 def _unpack(form: str | None, data: bytes) -> int | float | None:

@@ -1,4 +1,4 @@
-"""Read TensorBoard's event files: scalars of both styles, texts and hparams.
+"""Read TensorBoard's event files: scalars, hparams, images, histograms, curves and texts, of both styles.
 
 A folder with event files is a run, as in TensorBoard. The messages are those of TensorFlow's `event.proto`,
 `summary.proto` and TensorBoard's `plugins/hparams/plugin_data.proto`.
@@ -16,6 +16,8 @@ from gittrack.errors import GittrackError
 from gittrack.importers import protobuf, tensor
 from gittrack.importers.foreign import ForeignFile, ForeignRun, SeriesBuilder, UnreadableStoreError, clean_time
 from gittrack.importers.local_files import MAX_DEPTH, list_folder
+from gittrack.importers.plots import PlotBuilder
+from gittrack.importers.tensorboard_plots import take_plugin
 from gittrack.importers.tfrecord import read_records
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ _MARK = "tfevents"
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HPARAMS_FOLDER = re.compile(r"[0-9]{9,11}(?:\.[0-9]+)?")  # what `add_hparams` makes inside the folder of its run
 _HPARAMS_PREFIX = "_hparams_/"
-_MAX_NOTES, _MAX_NOTE = 100, 10_000
 _STATUSES: dict[int, Status] = {1: "completed", 2: "failed", 3: "running"}  # hparams/api.proto: Status
 _WALL_TIME, _STEP, _SUMMARY = 1, 2, 5
 _TAG, _SIMPLE_VALUE, _TENSOR, _METADATA = 1, 2, 8, 9
@@ -93,10 +94,10 @@ def _read_run(root: Path, folder: Path, files: Sequence[Path]) -> ForeignRun:
         ended=clean_time(reader.ended) or last or clean_time(reader.first_time),
         params=reader.params,
         series=reader.points.series,
-        notes=tuple(reader.notes),
         group=reader.group,
         files=tuple(_artifact(root, folder, file) for file in files),
-        problems=tuple(reader.problems),
+        problems=(*reader.problems, *reader.plots.problems()),
+        plots=tuple(reader.plots.plots),
     )
 
 
@@ -112,7 +113,7 @@ class _Reader:
     def __init__(self) -> None:
         self.points = SeriesBuilder()
         self.params: dict[str, PlainValue] = {}
-        self.notes: list[str] = []
+        self.plots = PlotBuilder()
         self.problems: list[str] = []
         self.status: Status = "completed"
         self.group: str | None = None
@@ -146,10 +147,10 @@ class _Reader:
             plugin, content = self._plugin(tag, value)
             if plugin == "scalars":
                 number = tensor.scalar(protobuf.message(value, _TENSOR))
-            elif plugin == "text":
-                self._take_text(tag, step, protobuf.message(value, _TENSOR))
             elif plugin == "hparams" and tag.startswith(_HPARAMS_PREFIX):
                 self._take_hparams(protobuf.parse_message(content))
+            elif tag:
+                take_plugin(self.plots, plugin, tag, value, (step, time))
         if number is not None and tag:
             self.points.add(tag, step, time, number)
 
@@ -159,14 +160,6 @@ class _Reader:
         data = protobuf.message(protobuf.message(value, _METADATA), 1)
         plugin = protobuf.text(data, 1)
         return self._plugins.setdefault(tag, plugin), protobuf.raw(data, 2)
-
-    def _take_text(self, tag: str, step: int, value: Fields) -> None:
-        for text in tensor.strings(value):
-            if len(self.notes) < _MAX_NOTES:
-                self.notes.append(f"{tag.removesuffix('/text_summary')} ({step}): {text}"[:_MAX_NOTE])
-            elif len(self.notes) == _MAX_NOTES:
-                self.notes.append("…")
-                self.problems.append(f"only the first {_MAX_NOTES} texts were taken")
 
     def _take_hparams(self, data: Fields) -> None:
         start, end = protobuf.message(data, 3), protobuf.message(data, 4)

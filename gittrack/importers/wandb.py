@@ -1,7 +1,7 @@
 """Read the runs that Weights & Biases keeps in folders: ``wandb/offline-run-<time>-<id>/run-<id>.wandb``.
 
-The records are messages of its `wandb_internal.proto`; the numbers of their fields are below. Only what a folder holds
-is read: artifacts that a run logged are staged elsewhere.
+The records are messages of its `wandb_internal.proto`; the numbers of their fields are below. What a folder holds is
+read, and the files of artifacts where they are staged.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gittrack.errors import GittrackError
 from gittrack.importers import protobuf
 from gittrack.importers.foreign import ForeignFile, ForeignRun, SeriesBuilder, UnreadableStoreError, clean_time
 from gittrack.importers.leveldb_log import read_records
 from gittrack.importers.local_files import list_folder, read_file, real_folder
+from gittrack.importers.plots import PlotBuilder
+from gittrack.importers.wandb_artifacts import read_artifact
+from gittrack.importers.wandb_media import split_media, take_media
 from gittrack.values import flatten, to_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gittrack.experiments.format import Status
     from gittrack.importers.protobuf import Fields
@@ -35,8 +38,7 @@ _MAX_JSON_BYTES = 1 << 20
 _MAX_TAG = 1000
 # What has a place of its own in an experiment.
 _TOLD_FILES = frozenset({"config.yaml", "wandb-metadata.json", "wandb-summary.json", "output.log", "requirements.txt"})
-_OWN_ARTIFACTS = frozenset({"run_table", "job", "code"})  # which wandb makes of what the folder has anyway
-_HISTORY, _SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _ENVIRONMENT = 2, 3, 5, 8, 17, 18, 26
+_HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _ARTIFACT, _OUTPUT_RAW, _RUN, _EXIT, _ENVIRONMENT = 2, 3, 4, 5, 8, 13, 17, 18, 26
 _UPDATE, _REMOVE = 1, 2
 _KEY, _NESTED_KEY, _VALUE_JSON = 1, 2, 16
 _NO_VALUE = object()
@@ -90,6 +92,7 @@ def _records_in(path: Path) -> list[Path]:
 def _read_run(run_id: str, files: Sequence[Path]) -> ForeignRun:
     reader = _Reader()
     for file in files:
+        reader.folder = file.parent
         reader.status = "running"  # until an exit is read
         try:
             with open(os.open(file, _OPEN), "rb") as stream:  # noqa: PTH123  a link is refused
@@ -107,6 +110,10 @@ class _Reader:
     def __init__(self) -> None:
         self.status: Status = "running"
         self.problems: list[str] = []
+        self.folder = Path()
+        self._plots = PlotBuilder()
+        self._files: list[ForeignFile] = []
+        self._output: list[bytes] = []
         self._points = SeriesBuilder()
         self._config: dict[str, Any] = {}
         self._summary: dict[str, Any] = {}
@@ -139,7 +146,12 @@ class _Reader:
         elif _ENVIRONMENT in record:
             self._take_environment(protobuf.message(record, _ENVIRONMENT))
         elif _ARTIFACT in record:
-            self._take_artifact(protobuf.message(record, _ARTIFACT))
+            files, problems = read_artifact(protobuf.message(record, _ARTIFACT))
+            self._files += files
+            self.problems += problems
+        elif _OUTPUT in record or _OUTPUT_RAW in record:
+            number = _OUTPUT if _OUTPUT in record else _OUTPUT_RAW
+            self._output.append(protobuf.raw(protobuf.message(record, number), 3))
 
     def describe(self, run_id: str, folders: Sequence[Path]) -> ForeignRun:
         """Return the run.
@@ -156,6 +168,8 @@ class _Reader:
         tags: dict[str, PlainValue] = {f"wandb.{key}": value for key, value in fields.items() if value}
         tags.update(dict.fromkeys(filter(None, protobuf.texts(run, 10)), True))
         values = self._summary_values(tags)
+        told = _read_metadata(folder)
+        log = _read_own(folder, "output.log", _MAX_LOG_BYTES)
         return ForeignRun(
             tool=TOOL,
             id=f"{project}/{run_id}" if project else run_id,
@@ -169,15 +183,16 @@ class _Reader:
             tags=tags,
             description=protobuf.text(run, 9) or None,
             group=group or project or None,
-            commit=self._commit or _commit_in(folder) or None,
-            host=protobuf.text(run, 13) or None,
-            command=self._command,
-            environment=self._environment,
+            commit=self._commit or told.commit or None,
+            host=protobuf.text(run, 13) or told.host or None,
+            command=self._command or told.command,
+            environment={**told.environment, **self._environment},
             exit_code=self._exit_code,
             requirements=_read_own(folder, "requirements.txt", _MAX_JSON_BYTES),
-            log=_read_own(folder, "output.log", _MAX_LOG_BYTES),
-            files=tuple(file for one in folders for file in _files_of(one)),
-            problems=tuple(self.problems),
+            log=log or b"".join(self._output)[-_MAX_LOG_BYTES:] or None,
+            files=(*(file for one in folders for file in _files_of(one)), *self._files),
+            problems=(*self.problems, *self._plots.problems()),
+            plots=tuple(self._plots.plots),
         )
 
     def _take_run(self, run: Fields) -> None:
@@ -202,23 +217,19 @@ class _Reader:
         }
         self._environment.update({key: value for key, value in facts.items() if value})
 
-    def _take_artifact(self, artifact: Fields) -> None:
-        name, kind = protobuf.text(artifact, 5), protobuf.text(artifact, 4)
-        if kind not in _OWN_ARTIFACTS and not kind.startswith("wandb-"):
-            self.problems.append(f"the artifact {name!r:.200} ({kind[:100]}) is not in the folder of the run")
-
     def _take_history(self, history: Fields) -> None:
         items = {_name(item): _value(item) for item in protobuf.messages(history, 1)}
-        # images, tables and the like are files, of which the history has a description
-        media = tuple(name.removesuffix("_type") for name in items if name.endswith("._type"))
+        values, media = split_media(items)
         step = items.get("_step")
         if type(step) is not int:
             step = protobuf.integer(protobuf.message(history, 2), 1)
         time = clean_time(items.get("_timestamp"), 0.0) or 0.0
         self._ended = max(self._ended or 0.0, time) or None
-        for name, value in items.items():
-            if not name.startswith("_") and not (media and name.startswith(media)):
+        for name, value in values.items():
+            if not name.startswith("_"):
                 self._add(name, step, time, value)
+        for name, told in media.items():
+            take_media(self._plots, self.folder, name, told, (step, time))
 
     def _add(self, name: str, step: int, time: float, value: Any) -> None:
         if isinstance(value, (int, float)):
@@ -234,9 +245,7 @@ class _Reader:
     def _summary_values(self, tags: dict[str, PlainValue]) -> dict[str, int | float]:
         """Return the numbers of the summary that have no points; texts, also those that were logged, become tags."""
         values: dict[str, int | float] = {}
-        summary = {
-            key: value for key, value in self._summary.items() if not key.startswith("_") and not _is_media(value)
-        }
+        summary = {key: value for key, value in _without_media(self._summary).items() if not key.startswith("_")}
         for name, value in {**self._texts, **_flat(summary, self.problems)}.items():
             if name in self._points.series:
                 continue
@@ -252,8 +261,13 @@ class _Reader:
         return values
 
 
-def _is_media(value: Any) -> bool:
-    return isinstance(value, dict) and "_type" in value
+def _without_media(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values without the descriptions of media, at any depth that a record can have."""
+    return {
+        key: _without_media(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if not (isinstance(value, dict) and "_type" in value)
+    }
 
 
 def _flat(values: dict[str, Any], problems: list[str]) -> dict[str, PlainValue]:
@@ -301,14 +315,37 @@ def _value(item: Fields) -> Any:
         return _NO_VALUE
 
 
-def _commit_in(folder: Path) -> str:
-    """Return the commit that ``wandb-metadata.json`` names, where older versions wrote it."""
+class _Metadata(NamedTuple):
+    """What ``wandb-metadata.json`` says, where a version wrote it there rather than into the records."""
+
+    commit: str = ""
+    host: str = ""
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, PlainValue] = {}
+
+
+def _read_metadata(folder: Path) -> _Metadata:
     try:
         told = json.loads(_read_own(folder, "wandb-metadata.json", _MAX_JSON_BYTES) or b"{}")
-        commit = told["git"]["commit"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return commit if isinstance(commit, str) else ""
+    except (ValueError, RecursionError):
+        return _Metadata()
+    if not isinstance(told, dict):
+        return _Metadata()
+    git, arguments = told.get("git"), told.get("args")
+    program = _text_of(told, "program")
+    command = [program, *(arguments if isinstance(arguments, list) else [])] if program else []
+    facts = {"os": _text_of(told, "os"), "python": _text_of(told, "python"), "gpu": _text_of(told, "gpu")}
+    return _Metadata(
+        _text_of(git, "commit") if isinstance(git, dict) else "",
+        _text_of(told, "host"),
+        tuple(str(word) for word in command),
+        {key: value for key, value in facts.items() if value},
+    )
+
+
+def _text_of(told: dict[str, Any], key: str) -> str:
+    value = told.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _read_own(folder: Path, name: str, max_bytes: int) -> bytes | None:

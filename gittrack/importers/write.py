@@ -80,7 +80,7 @@ def import_foreign(
         intake = stack.enter_context(_open_intake(repository)) if with_artifacts and not dry_run else None
         batch = stack.enter_context(PackBatch(repository))
         writer = _Writer(repository, batch)
-        taken = [_take(writer, run, known, intake) for run in runs]
+        taken = [_take(writer, run, known, intake, dry_run=dry_run) for run in runs]
         if intake is not None:
             intake.publish()
         if not dry_run:
@@ -88,7 +88,7 @@ def import_foreign(
     return [one if one.meta is None else one._replace(meta=known[one.meta.id]) for one in taken]
 
 
-def _take(writer: _Writer, run: ForeignRun, known: dict[str, Meta], intake: Intake | None) -> Taken:
+def _take(writer: _Writer, run: ForeignRun, known: dict[str, Meta], intake: Intake | None, *, dry_run: bool) -> Taken:
     run_id = experiment_id(run.tool, run.id)
     if run_id in known:
         return Taken(run.id, "known", known[run_id], reason=f"imported before, as '{known[run_id].name}'")
@@ -99,6 +99,8 @@ def _take(writer: _Writer, run: ForeignRun, known: dict[str, Meta], intake: Inta
         record = build_record(run, writer.place(baseline, run))
         if intake is not None and run.files:
             record = _with_files(record, run, intake)
+        if run.plots and not dry_run:
+            record = _with_plots(record, run, intake)
         meta = writer.add(record, baseline, run.tree)
     except (GittrackError, ValueError, OverflowError, RecursionError) as error:
         return Taken(run.id, "damaged", reason=str(error))
@@ -112,6 +114,14 @@ def _with_files(record: Record, run: ForeignRun, intake: Intake) -> Record:
     entries, problems = take_files(intake, run.files)
     meta = record.meta._replace(problems=(*record.meta.problems, *problems))
     return record._replace(meta=meta, artifacts=entries)
+
+
+def _with_plots(record: Record, run: ForeignRun, intake: Intake | None) -> Record:
+    from gittrack.importers.plots import take_plots
+
+    entries, files, problems = take_plots(run.plots, intake)
+    meta = record.meta._replace(problems=(*record.meta.problems, *problems))
+    return record._replace(meta=meta, plots=entries, plot_files=files)
 
 
 @contextlib.contextmanager
@@ -183,6 +193,12 @@ class _Writer:
         entries = [
             objects.TreeEntry(file.encode(), _FILE_MODE, self._batch.add_blob(data)) for file, data in files.items()
         ]
+        if record.plot_files:
+            plots = [
+                objects.TreeEntry(file.encode(), _FILE_MODE, self._batch.add_blob(data))
+                for file, data in record.plot_files.items()
+            ]
+            entries.append(objects.TreeEntry(fmt.PLOTS_FOLDER.encode(), _FOLDER_MODE, self._batch.add_tree(plots)))
         folder = objects.TreeEntry(fmt.FOLDER.encode(), _FOLDER_MODE, self._batch.add_tree(entries))
         root = self._batch.add_tree([*self._code_of(tree or self._tree_of(baseline)), folder])
         parents = [baseline] if baseline else []

@@ -48,7 +48,7 @@ def test_import_names_problems(repo_dir: Path, tmp_path: Path) -> None:
     output = call_gittrack("import", "wandb", str(store / "wandb"), cwd=repo_dir)
     assert output.code == 0
     assert "imported baseline-run: completed, 4 params, 7 metrics\n" in output.out
-    assert "warning: baseline-run: the artifact 'm' (model) is not in the folder of the run\n" in output.err
+    assert "baseline-run: texts logged as metrics: of word only the last one was kept, as a tag\n" in output.err
     output = call_gittrack("import", "tensorboard", str(tmp_path / "nowhere"), cwd=repo_dir)
     assert output.code == 1
     assert output.err == (

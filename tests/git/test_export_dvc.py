@@ -65,9 +65,48 @@ def test_a_mirror_has_the_layout_of_dvc(repository: Repository, git: Git) -> Non
         for name in ("dvc.yaml", "metrics.json", "params.json", "plots/loss.tsv", "plots/val/acc.tsv")
     ]
     assert json.loads(git("show", f"{ref}:{folder}/params.json")) == PARAMS
-    assert json.loads(git("show", f"{ref}:{folder}/metrics.json")) == {"loss": 0.25, "val/acc": "nan"}
+    assert json.loads(git("show", f"{ref}:{folder}/metrics.json")) == {"loss": 0.25, "val": {"acc": "nan"}}
     assert git("show", f"{ref}:{folder}/plots/loss.tsv") == "step\tloss\n0\t0.5\n1\t0.25"
     assert fsck(repository.common_dir.parent) == ""
+
+
+DVC_YAML = """params: [dvclive/params.yaml]
+metrics: [dvclive/metrics.json]
+plots: [{dvclive/plots/metrics: {x: step}}]
+"""
+
+
+def test_metrics_of_the_code_are_not_given_twice(repository: Repository, git: Git) -> None:
+    """A file that dvc.yaml declares gets the experiment's values, all else in it stays, and no metric stands twice."""
+    folder = repository.common_dir.parent
+    (folder / "dvclive").mkdir()
+    (folder / "dvc.yaml").write_text("metrics: [dvclive/metrics.json]")
+    (folder / "dvclive/metrics.json").write_text('{"loss": 0.9, "val": {"acc": 0.1}, "other": 7}')
+    git("add", "-A")
+    git("commit", "-q", "-m", "Metrics")
+    add_fast(repository)
+    assert export(repository) == (["fast"], [], [], [])
+    ref = git("for-each-ref", "--format=%(refname)", "refs/exps")
+    shown = json.loads(git("show", f"{ref}:dvclive/metrics.json"))
+    assert shown == {"loss": 0.25, "val": {"acc": "nan"}, "other": 7}
+    assert json.loads(git("show", f"{ref}:gittrack-dvc/metrics.json")) == {}
+    assert export(repository).unchanged == ["fast"]
+    assert fsck(folder) == ""
+
+
+def test_declared_files_that_the_code_lacks_are_made(repository: Repository, git: Git) -> None:
+    """What DVCLive writes and git did not have when the run began is no error of DVC's."""
+    (repository.common_dir.parent / "dvc.yaml").write_text(DVC_YAML)
+    git("add", "-A")
+    git("commit", "-q", "-m", "Declared")
+    add_fast(repository)
+    export(repository)
+    ref = git("for-each-ref", "--format=%(refname)", "refs/exps")
+    assert json.loads(git("show", f"{ref}:dvclive/metrics.json")) == {"loss": 0.25, "val": {"acc": "nan"}}
+    assert json.loads(git("show", f"{ref}:dvclive/params.yaml")) == PARAMS
+    assert git("show", f"{ref}:dvclive/plots/metrics/loss.tsv") == "step\tloss\n0\t0.5\n1\t0.25"
+    assert json.loads(git("show", f"{ref}:gittrack-dvc/params.json")) == {}
+    assert export(repository).unchanged == ["fast"]
 
 
 def test_params_of_the_code_are_not_given_twice(repository: Repository, git: Git) -> None:
@@ -130,27 +169,64 @@ def test_an_experiment_before_the_first_commit_is_refused(tmp_path: Path) -> Non
     assert [name for name, _ in export(repository).refused] == ["one"]
 
 
-def test_the_real_dvc_lists_what_was_exported(tmp_path: Path) -> None:
-    """`dvc exp show --json` has the params and the metrics, special floats and names with slashes included."""
+@pytest.fixture
+def dvc_run(tmp_path: Path) -> Callable[..., str]:
+    """Return what runs the real DVC in `tmp_path / "repo"`, a repository of its own, and returns its output."""
     peers = ROOT / ".venv-peers/bin/dvc"
     program = str(peers) if peers.exists() else shutil.which("dvc")
     if program is None:
         pytest.skip("needs dvc (make .venv-peers/.ready)")
     folder = make_repository(tmp_path / "repo", object_format="sha1")
-    environ = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    subprocess.run([program, "init", "-q"], cwd=folder, check=True, env=environ)
+
+    def run(*arguments: str) -> str:
+        environ = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        command = [program, *arguments]
+        return subprocess.run(command, cwd=folder, check=True, env=environ, capture_output=True, text=True).stdout
+
+    run("init", "-q")
     run_git("add", "-A", cwd=folder)
     run_git("commit", "-q", "-m", "DVC", cwd=folder)
-    repository = open_repository(folder)
+    return run
+
+
+def test_the_real_dvc_lists_what_was_exported(tmp_path: Path, dvc_run: Callable[..., str]) -> None:
+    """`dvc exp show --json` has the params and the metrics, special floats and names with slashes included."""
+    repository = open_repository(tmp_path / "repo")
     add_fast(repository)
     export(repository)
-    shown = subprocess.run([program, "exp", "show", "--json"], cwd=folder, check=True, env=environ, capture_output=True)
-    baselines = json.loads(shown.stdout)
+    baselines = json.loads(dvc_run("exp", "show", "--json"))
     [experiment] = [one for baseline in baselines for one in baseline.get("experiments") or ()]
     assert experiment["name"] == "fast"
     [state] = experiment["revs"]
     data = state["data"]
     assert data["params"]["gittrack-dvc/params.json"]["data"] == PARAMS
     assert data["params"]["params.yaml"]["data"] == {"train": {"lr": 0.1, "epochs": 3}}
-    assert data["metrics"]["gittrack-dvc/metrics.json"]["data"] == {"loss": 0.25, "val/acc": "nan"}
+    assert data["metrics"]["gittrack-dvc/metrics.json"]["data"] == {"loss": 0.25, "val": {"acc": "nan"}}
     assert not state.get("error")
+
+
+def test_the_real_dvc_compares_draws_and_applies_what_was_exported(tmp_path: Path, dvc_run: Callable[..., str]) -> None:
+    """The calls of DVC and its editor extension give each metric once, all plots, and the code."""
+    folder = tmp_path / "repo"
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    run_git("add", "-A", cwd=folder)
+    run_git("commit", "-q", "-m", "Declared", cwd=folder)
+    repository = open_repository(folder)
+    add_fast(repository)
+    add_experiment(repository, "slow", params=PARAMS, metrics={"loss": 0.75}, series={"loss": SERIES["loss"]})
+    assert export(repository).written == ["fast", "slow"]
+    assert {line.split()[-1] for line in dvc_run("exp", "list", "--all").splitlines()[1:]} == {"[fast]", "[slow]"}
+    changes = json.loads(dvc_run("exp", "diff", "fast", "slow", "--json"))
+    assert changes["metrics"]["dvclive/metrics.json"]["loss"] == {"old": 0.25, "new": 0.75, "diff": 0.5}
+    assert set(changes["metrics"]) == {"dvclive/metrics.json"}
+    plots = json.loads(dvc_run("plots", "diff", "fast", "slow", "-o", ".dvc/tmp/plots", "--split", "--json"))
+    assert "errors" not in plots
+    drawn = plots["data"]["dvclive/plots/metrics/loss.tsv"][0]
+    points = drawn["anchor_definitions"]["<DVC_METRIC_DATA>"]
+    assert [(point["rev"], float(point["loss"])) for point in points if point["step"] == "1"] == [
+        ("fast", 0.25),
+        ("slow", 0.25),
+    ]
+    assert json.loads(dvc_run("data", "status", "--granular", "--unchanged", "--json")) == {}
+    dvc_run("exp", "apply", "slow")
+    assert json.loads((folder / "dvclive/metrics.json").read_text()) == {"loss": 0.75}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
 import sqlite3
 import struct
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from gittrack.experiments import store
 from gittrack.experiments.series import parse_series
 from gittrack.git.refs import RefExistsError
-from gittrack.importers import dvc, mlflow_database, mlflow_files, tensorboard, wandb, write
+from gittrack.importers import dvc, mlflow_database, mlflow_files, tensorboard, wandb, wandb_artifacts, write
 from gittrack.importers.foreign import ForeignRun, UnreadableStoreError, experiment_id
 from gittrack.importers.write import import_foreign
 from tests.support.foreign import make_dvc_repository, unpack_store
@@ -38,6 +40,17 @@ def records(repository: Repository) -> dict[str, Record]:
     """Return what all experiments say, by name."""
     tips = store.list_tips(repository)
     return {tip.experiment.name: store.read_record(repository, tip.commit) for tip in tips}
+
+
+def contents(repository: Repository, name: str) -> dict[tuple[str, int | None], bytes]:
+    """Return what the plots of an experiment hold, by name and step."""
+    from gittrack.artifacts.cache import Cache
+    from gittrack.experiments.plots import read_content
+
+    tip = next(tip for tip in store.list_tips(repository) if tip.experiment.name == name)
+    cache = Cache(repository.state_dir / "cache")
+    plots = store.read_record(repository, tip.commit).plots
+    return {plot.key: read_content(repository, tip.commit, plot, cache) for plot in plots}
 
 
 def points(record: Record) -> Mapping[str, Series]:
@@ -118,6 +131,46 @@ def test_a_run_that_goes_on_is_left_alone(
 
 
 @pytest.mark.usefixtures("_later")
+@pytest.mark.parametrize("kind", ["files", "database"])
+def test_data_sets_of_mlflow_come_as_inputs(repository: Repository, tmp_path: Path, kind: str) -> None:
+    """What a run used is there with source, schema, profile and context, without the credentials of its URL."""
+    folder = unpack_store("mlflow-datasets", tmp_path / "store")
+    runs = mlflow_files.read_runs(folder / "mlruns") if kind == "files" else mlflow_database.read_runs(folder / "m.db")
+    import_foreign(repository, runs)
+    record = records(repository)["one"]
+    assert {(plot.name, plot.kind) for plot in record.plots} == {("train", "input"), ("val", "input")}
+    held = contents(repository, "one")
+    assert json.loads(held["train", None])["values"]["value"] == {
+        "name": "train",
+        "digest": "abc",
+        "source_type": "http",
+        "source": {"url": "https://host/x.csv"},
+        "schema": {"cols": 3},
+        "profile": {"num_rows": 5},
+        "context": "training",
+    }
+    assert json.loads(held["val", None])["values"]["value"]["source"] == {"uri": "/data/v.csv"}
+    [problem] = [problem for problem in record.meta.problems if "artifacts" in problem]
+    assert problem.startswith("its artifacts at 's3://bucket/art/")
+    assert problem.endswith("/artifacts' are on a server and are not imported")
+
+
+@pytest.mark.parametrize("kind", ["files", "database"])
+def test_artifacts_outside_of_a_store_come_from_a_copy(repository: Repository, tmp_path: Path, kind: str) -> None:
+    """A folder that is named with what was in a bucket, laid out as there, is looked into."""
+    folder = unpack_store("mlflow-datasets", tmp_path / "store")
+    store_path = folder / ("mlruns" if kind == "files" else "m.db")
+    read = mlflow_files.read_runs if kind == "files" else mlflow_database.read_runs
+    [run] = read(store_path)
+    place = tmp_path / "copy" / run.id / "artifacts"
+    place.mkdir(parents=True)
+    (place / "model.bin").write_bytes(b"weights")
+    import_foreign(repository, read(store_path, artifacts=tmp_path / "copy"))
+    record = records(repository)["one"]
+    assert [(entry.path, entry.size) for entry in record.artifacts] == [("model.bin", 7)]
+    assert not any("artifacts" in problem for problem in record.meta.problems)
+
+
 def test_deleted_runs_come_on_demand(tmp_path: Path) -> None:
     """What was deleted in MLflow is left out unless asked for, in both stores."""
     files = unpack_store("mlflow-files", tmp_path / "files") / "mlruns"
@@ -247,16 +300,50 @@ def test_runs_of_tensorboard_come_whole(repository: Repository, tmp_path: Path) 
     assert points(new)["acc"].times == [1760000000.5, 1760000001.5, 1760000002.5]
     assert points(new)["dbl"].values == [2.5]
     assert (new.meta.started, new.meta.ended) == (1759999990.0, 1760000009.0)
-    assert new.meta.notes == ("note (0): hello *world*",)
+    assert [(plot.name, plot.kind, plot.step) for plot in new.plots] == [("note", "text", 0)]
+    assert contents(repository, "new")["note", 0] == b"hello *world*"
     assert train.params == {"bn": True, "lr": 0.1, "opt": "adam"}
     assert points(train)["loss"].values == [1.0, 0.5, struct.unpack("<f", struct.pack("<f", 1 / 3))[0], 0.25]
     assert math.isnan(points(train)["odd"].values[0])
     assert "weights" not in train.metrics
+    shown = {plot.name: plot for plot in train.plots}
+    assert {name: plot.kind for name, plot in shown.items()} == {"config": "text", "weights": "histogram"}
+    assert shown["weights"].values == {"count": 10, "min": 0, "max": 9, "mean": 4.5}
     assert [entry.type for entry in train.artifacts] == ["tensorboard"] * 2
     again = import_foreign(repository, tensorboard.read_runs(folder.parent))
     assert {one.outcome for one in again} == {"known"}
 
 
+def test_plots_of_tensorboard_come_whole(repository: Repository, tmp_path: Path) -> None:
+    """Images, histograms and curves of both writers, each with its step, its numbers and its bytes."""
+    folder = unpack_store("tensorboard-plots", tmp_path / "store")
+    import_foreign(repository, tensorboard.read_runs(folder))
+    found = records(repository)
+    assert set(found) == {"plots-old", "plots-new"}
+    for name in found:
+        kinds = {(plot.name, plot.kind, plot.step) for plot in found[name].plots}
+        assert {("image", "image", 0), ("image", "image", 1), ("weights", "histogram", 3)} <= kinds
+        assert contents(repository, name)["image", 1].startswith(b"\x89PNG")
+        histogram = json.loads(contents(repository, name)["weights", 3])["columns"]
+        assert sum(histogram["count"]) == 100
+        assert (histogram["low"][0], histogram["high"][-1]) == (0, 99)
+        assert all(low < high for low, high in zip(histogram["low"], histogram["high"], strict=True))
+        curve = json.loads(contents(repository, name)["pr", 0])
+        assert curve["values"] == {"no_skill": 0.5}
+        assert curve["columns"]["threshold"] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+        assert curve["columns"]["precision"][0] == pytest.approx(0.5)
+    problems = found["plots-new"].meta.problems
+    assert "left out, 1 in all: value of the plugin 'audio', which only the event files have" in problems
+    assert fsck(repository.common_dir.parent) == ""
+
+
+@pytest.fixture
+def _nothing_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a store was recorded, its files may be staged still."""
+    monkeypatch.setattr(wandb_artifacts, "_staged", lambda *_: None)
+
+
+@pytest.mark.usefixtures("_nothing_staged")
 def test_runs_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> None:
     """Config, history, summary, tags, notes, group, times, status, output, packages and files of the folder."""
     folder = unpack_store("wandb", tmp_path / "store")
@@ -289,6 +376,59 @@ def test_runs_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> Non
     assert (failed.meta.status, failed.meta.exit_code) == ("failed", 1)
 
 
+@pytest.mark.usefixtures("_nothing_staged")
+def test_media_of_wandb_come_whole(repository: Repository, tmp_path: Path) -> None:
+    """Images, single and several, tables and histograms at their steps; what is no plot is named."""
+    folder = unpack_store("wandb-media", tmp_path / "store")
+    import_foreign(repository, wandb.read_runs(folder))
+    record = records(repository)["m"]
+    kinds = {(plot.name, plot.kind, plot.step) for plot in record.plots}
+    names = {("img", "image"), ("many/0", "image"), ("many/1", "image"), ("deep.img", "image")}
+    assert kinds == {(*one, step) for one in {*names, ("hist", "histogram"), ("tab", "table")} for step in (0, 1)}
+    assert {plot.title for plot in record.plots if plot.name == "img"} == {"cap"}
+    held = contents(repository, "m")
+    assert held["img", 0].startswith(b"\x89PNG")
+    assert json.loads(held["tab", 1])["columns"] == {"a": [1, 2], "b": ["x", None]}
+    columns = json.loads(held["hist", 0])["columns"]
+    assert columns == {"low": [0, 2.25, 4.5, 6.75], "high": [2.25, 4.5, 6.75, 9], "count": [3, 2, 2, 3]}
+    assert record.params == {"a.b": [1, {"c": 2}]}
+    assert set(record.metrics) == {"loss"}
+    assert [problem for problem in record.meta.problems if "left out" in problem] == [
+        "left out, 1 in all: value of the type 'html-file', whose file is among the artifacts if it was there"
+    ]
+    assert any("'mod' (model): 2 of its 2 files are not where they were staged" in one for one in record.meta.problems)
+
+
+def field(number: int, value: bytes) -> bytes:
+    """Return a field of a protobuf message that has fewer than 128 bytes."""
+    assert len(value) < 128
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def test_staged_artifacts_of_wandb_come_by_their_digest(repository: Repository, tmp_path: Path) -> None:
+    """A file at the place that a record names is taken if it is the one that was logged, and no other."""
+    (tmp_path / "s").write_bytes(b"weights")
+    (tmp_path / "t").write_bytes(b"secret")
+    (tmp_path / "l").symlink_to("s")
+    md5 = b64encode(hashlib.md5(b"weights").digest())
+    if len(str(tmp_path)) > 80:
+        pytest.skip("the path of the test is long")
+    manifest = b"".join(
+        field(4, field(1, path) + field(2, md5) + field(6, str(tmp_path / place).encode()))
+        for path, place in ((b"a/w.bin", "s"), (b"b/w.bin", "s"), (b"other", "t"), (b"link", "l"), (b"gone", "g"))
+    )
+    artifact = {4: [b"model"], 5: [b"mod"], 12: [manifest]}
+    files, problems = wandb_artifacts.read_artifact(artifact)
+    assert problems == ["the artifact 'mod' (model): 2 of its 5 files are not where they were staged"]
+    import_foreign(repository, [ForeignRun("wandb", "r", "one", files=tuple(files))])
+    record = records(repository)["one"]
+    assert [(entry.path, entry.name, entry.type, entry.size) for entry in record.artifacts] == [
+        ("mod-a-w.bin", "mod/a/w.bin", "model", 7),
+        ("mod-b-w.bin", "mod/b/w.bin", "model", 7),
+    ]
+    assert "the artifact 'mod/other' is not imported: what is there is not what was logged" in record.meta.problems
+
+
 def test_experiments_of_dvc_come_whole(tmp_path: Path) -> None:
     """The same baseline, name and code, with params, metrics and points; refs of DVC's queue are no experiments."""
     folder = make_dvc_repository(tmp_path / "repo")
@@ -310,6 +450,46 @@ def test_experiments_of_dvc_come_whole(tmp_path: Path) -> None:
     ours = f"refs/gittrack/exps/{head}/fast"
     assert run_git("diff", "--name-only", theirs, ours, "--", ":!.gittrack", cwd=folder) == ""
     assert {one.outcome for one in import_foreign(repository, dvc.read_refs(repository))} == {"known"}
+
+
+def test_plots_of_dvc_come_from_git_and_from_its_cache(tmp_path: Path) -> None:
+    """Tables in the cache are series, JSON with a template a figure; content with another MD5 is not taken."""
+    folder = make_dvc_repository(tmp_path / "repo")
+    table, forged = b"step,loss\n0,1.0\n1,0.5\n", b"step,other\n0,1.0\n"
+    md5 = hashlib.md5(table).hexdigest()
+    for name, data in ((md5, table), ("f" * 32, forged)):
+        place = folder / ".dvc/cache/files/md5" / name[:2] / name[2:]
+        place.parent.mkdir(parents=True)
+        place.write_bytes(data)
+    outs = "".join(
+        f"    - {{path: {path}, hash: md5, md5: {one}}}\n" for path, one in (("c.csv", md5), ("f.csv", "f" * 32))
+    )
+    (folder / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  t:\n    cmd: x\n    outs:\n{outs}")
+    (folder / "dvc.yaml").write_text(
+        "plots: [{c.csv: {x: step, y: loss}}, {f.csv: {x: step}},"
+        " {roc.json: {x: fpr, y: tpr, template: simple, title: ROC}}, {steps.json: {x: step, y: acc}}]"
+    )
+    (folder / "roc.json").write_text('{"roc": [{"fpr": 0.0, "tpr": 0.25}, {"fpr": 1.0, "tpr": 1.0}]}')
+    (folder / "steps.json").write_text('[{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}]')
+    baseline = run_git("rev-parse", "HEAD", cwd=folder)
+    run_git("add", "-A", "--", "dvc.lock", "dvc.yaml", "roc.json", "steps.json", cwd=folder)
+    run_git("commit", "-q", "-m", "Plots", cwd=folder)
+    run_git("update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/plots", "HEAD", cwd=folder)
+    repository = open_repository(folder)
+    import_foreign(repository, dvc.read_refs(repository))
+    record = records(repository)["plots"]
+    assert {name: list(series.values) for name, series in points(record).items()} == {
+        "loss": [1.0, 0.5],
+        "acc": [0.5, 0.75],
+    }
+    [plot] = record.plots
+    assert (plot.name, plot.kind) == ("roc.json", "simple")
+    document = json.loads(contents(repository, "plots")["roc.json", None])
+    assert document["columns"] == {"fpr": [0.0, 1.0], "tpr": [0.25, 1.0]}
+    assert document["figure"]["layout"]["title"]["text"] == "ROC"
+    assert record.meta.problems == (
+        "left out, 1 in all: plot whose content is in no cache of DVC here, such as 'f.csv'",
+    )
 
 
 def test_a_folder_of_dvclive_becomes_an_experiment(repository: Repository, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Stores that other trackers wrote: recorded once by the real programs, kept in tests/data, unpacked for a test.
 
 MLflow 3.17 (files and SQLite), tensorboardX 2.6 and TensorBoard 2.21, Weights & Biases 0.31 (offline), DVC 3.67 with
-DVCLive 3.49.
+DVCLive 3.49. `tensorboard-plots` has images, histograms and curves by the same two writers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def unpack_store(name: str, folder: Path) -> Path:
     """Unpack a store and return the folder it is in.
 
     Args:
-        name: `mlflow-files`, `mlflow-database`, `tensorboard`, `wandb` or `dvclive`.
+        name: `mlflow-files`, `mlflow-database`, `mlflow-datasets`, `tensorboard`, `tensorboard-plots`, `wandb`,
+            `wandb-media` or `dvclive`.
         folder: Where to.
     """
     folder.mkdir(parents=True, exist_ok=True)

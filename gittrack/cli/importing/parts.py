@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {1: "a run could not be imported; all others were"}
 _N_SHOWN = 20
+_DETAIL = re.compile(r"'[^']*'|[0-9][0-9,]*")  # in which problems of one kind differ
 _EXIT_PROBLEM = 1
 
 
@@ -68,10 +70,15 @@ def _say_problems(terminal: Terminal, new: list[Taken]) -> None:
     """Warn of what could not be read of runs; that the code is not known is said by the experiments alone."""
     told = [(one.meta.name, problem) for one in new if one.meta for problem in one.meta.problems]
     told = [(name, problem) for name, problem in told if not problem.startswith("recorded by ")]
-    for name, problem in told[:_N_SHOWN]:
-        terminal.note(f"warning: {sanitise(name)}: {sanitise(problem)}")
-    if len(told) > _N_SHOWN:
-        terminal.note(f"warning: {len(told) - _N_SHOWN:,} more problems are noted in the experiments")
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, problem in told:
+        kinds.setdefault(_DETAIL.sub("…", problem), []).append((name, problem))
+    for alike in list(kinds.values())[:_N_SHOWN]:
+        (name, problem), n_more = alike[0], len(alike) - 1
+        more = f" (and {_count(n_more, 'more problem')} of this kind)" if n_more else ""
+        terminal.note(f"warning: {sanitise(name)}: {sanitise(problem)}{more}")
+    if len(kinds) > _N_SHOWN:
+        terminal.note(f"warning: {_count(len(kinds) - _N_SHOWN, 'more kind')} of problems are noted in the experiments")
 
 
 def _describe(one: Taken) -> str:

@@ -20,9 +20,9 @@ def command(*, path: Path, dry_run: bool, no_artifacts: bool) -> int:
     """Make experiments of runs in event files of TensorBoard.
 
     PATH is a folder at any height above event files. Each folder with event files becomes an experiment with its
-    scalars as metrics over steps, its hparams as params and its texts as notes. Images, histograms and the like are
-    not read; the event files themselves become artifacts, unless --no-artifacts is given. What was imported before is
-    left out.
+    scalars as metrics over steps, its hparams as params, and its images, histograms, precision-recall curves and texts
+    as plots. Audio and graphs are not read; the event files themselves become artifacts, unless --no-artifacts is
+    given. What was imported before is left out.
     """
     from gittrack.importers.tensorboard import read_runs
 

@@ -20,9 +20,10 @@ def command(*, path: Path, dry_run: bool, no_artifacts: bool) -> int:
     """Make experiments of the runs that Weights & Biases keeps in folders.
 
     PATH is a folder 'wandb', or one 'offline-run-…' or 'run-…' in it. Each run becomes an experiment with its config
-    as params, its history as metrics over steps, its summary, tags, notes, times, status, output, packages and the
-    files of its folder. Artifacts that it logged are not in that folder; a warning names them. The account is not
-    asked, and the folder is only read. What was imported before is left out.
+    as params, its history as metrics over steps, its images, tables, histograms and figures as plots, its summary,
+    tags, notes, times, status, output, packages and the files of its folder. Files of artifacts that it logged come
+    from where they are staged until a sync; a warning names those that are not there. The account is not asked, and
+    the folder is only read. What was imported before is left out.
     """
     from gittrack.importers.wandb import read_runs
 
