@@ -237,9 +237,14 @@ def _own_cells(rows: Rows, labels: dict[str, str], now_s: float) -> list[list[An
     statuses: list[Any] = [status or MISSING for status in rows.statuses(now_s)]
     sources: list[Any] = [MISSING if row is None else row.experiment.remote or _LOCAL for row in rows.rows]
     baselines: list[Any] = rows.baselines
-    above = [None if row is None else rows.parents.get(row.experiment) for row in rows.rows]
-    parents: list[Any] = [MISSING if parent is None else parent.name for parent in above]
-    return [experiments, baselines, revs, kinds, statuses, created, sources, parents]
+    return [experiments, baselines, revs, kinds, statuses, created, sources, _parent_names(rows)]
+
+
+def _parent_names(rows: Rows) -> list[Any]:
+    if not rows.parents:  # the usual case, which need not look at each row
+        return [MISSING] * len(rows.rows)
+    parents = [None if row is None else rows.parents.get(row.experiment) for row in rows.rows]
+    return [MISSING if parent is None else parent.name for parent in parents]
 
 
 def _gather(rows: Rows, blocks: Sequence[Block], base_blocks: Sequence[Block]) -> Cells:
