@@ -106,12 +106,15 @@ def _names(table: Table, look: Look) -> list[Name]:
 def _branches(table: Table, look: Look) -> list[str]:
     """Return what stands before the name in each row; looking from the end, what follows is known."""
     symbols = look.symbols
+    if not table.depths:  # the usual case
+        lasts = {group.stop - 1 for group in table.groups()}
+        return [symbols.last if row in lasts else symbols.branch for row in range(table.n_rows)]
     deepest = _MAX_DEPTH if look.width is None else min(_MAX_DEPTH, look.width // _WIDTH_OF_A_LEVEL)
     branches = [""] * table.n_rows
     for group in table.groups():
         goes_on: list[bool] = []  # for each depth whether a sibling follows
         for row in reversed(group):
-            depth = min(table.depths[row], deepest) if table.depths else 0
+            depth = min(table.depths[row], deepest)
             goes_on += [False] * (depth + 1 - len(goes_on))
             stems = [symbols.stem if follows else " " * len(symbols.stem) for follows in goes_on[:depth]]
             branches[row] = "".join(stems) + (symbols.branch if goes_on[depth] else symbols.last)
