@@ -4,6 +4,7 @@
 experiment                      │ accuracy ↑   loss ↓ │ train.lr  optimiser
 main  4be1c2d  Add augmentation │    0.94111  0.21903 │    0.001  adam
 ├─ brave-fox                    │    0.95222▲ 0.20417 │   0.0003* adam
+│  └─ fold-1                    │    0.91     0.3     │   0.0003* adam
 └─ calm-owl ✗ failed            │    0.61         nan │     0.05* sgd*
 ```
 When room is short, long names and values are shortened first; then columns are left out, those that never change
@@ -36,6 +37,7 @@ class Symbols:
 
     branch: str
     last: str
+    stem: str
     rule: str
     ellipsis: str
     changed: str
@@ -48,6 +50,7 @@ class Symbols:
 UNICODE: Final = Symbols(
     branch="├─ ",
     last="└─ ",
+    stem="│  ",
     rule="│",
     ellipsis="…",
     changed="*",
@@ -59,6 +62,7 @@ UNICODE: Final = Symbols(
 ASCII: Final = Symbols(
     branch="|- ",
     last="`- ",
+    stem="|  ",
     rule="|",
     ellipsis="..",
     changed="*",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GAP: Final = 2
 _RULE: Final = 3
 _ROOMY: Final = 70  # columns beside the name from which on the age is worth its place
-_IN_NAMES: Final = frozenset({"experiment", "baseline", "kind", "status", "source", "landed"})
+_IN_NAMES: Final = frozenset({"experiment", "baseline", "kind", "status", "source", "parent", "landed"})
 _TURN: Final = 3  # columns that metrics and params take by turns while there is room
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _STATUS_STYLES: Final = {"running": "yellow", "failed": "red", "killed": "magenta", "stale": "yellow", "broken": "red"}
 _NARROWEST: Final = 16
 _MAX_REMOTE: Final = 16
+_MAX_DEPTH: Final = 8  # what is nested deeper stands here
+_WIDTH_OF_A_LEVEL: Final = 12  # of the terminal, so that branches fill a quarter of it at most
 
 
 @dataclass(frozen=True)
@@ -87,19 +89,37 @@ def _names(table: Table, look: Look) -> list[Name]:
     kinds = table.find("kind")
     statuses, sources, landed = (table.find(name) for name in ("status", "source", "landed"))
     is_tree = kinds is not None and table.find("baseline") is not None
-    lasts = {group.stop - 1 for group in table.groups()}
+    branches = _branches(table, look) if is_tree else [""] * table.n_rows
     names = []
     for row, label in enumerate(labels):
         name = sanitise(str(label))
         if kinds is not None and kinds[row] == "baseline":
             names.append(Name("", "", name, "", "dim", is_baseline=True))
             continue
-        branch = look.symbols.last if row in lasts else look.symbols.branch
         is_landed = landed is not None and landed[row] is not MISSING and bool(landed[row])
         status, style = _status(statuses[row] if statuses else None, look, is_landed=is_landed)
         remote = _remote(sources[row], look) if sources else ""
-        names.append(Name(branch if is_tree else "", remote, name, status, style, is_baseline=False))
+        names.append(Name(branches[row], remote, name, status, style, is_baseline=False))
     return names
+
+
+def _branches(table: Table, look: Look) -> list[str]:
+    """Return what stands before the name in each row; looking from the end, what follows is known."""
+    symbols = look.symbols
+    if not table.depths:  # the usual case
+        lasts = {group.stop - 1 for group in table.groups()}
+        return [symbols.last if row in lasts else symbols.branch for row in range(table.n_rows)]
+    deepest = _MAX_DEPTH if look.width is None else min(_MAX_DEPTH, look.width // _WIDTH_OF_A_LEVEL)
+    branches = [""] * table.n_rows
+    for group in table.groups():
+        goes_on: list[bool] = []  # for each depth whether a sibling follows
+        for row in reversed(group):
+            depth = min(table.depths[row], deepest)
+            goes_on += [False] * (depth + 1 - len(goes_on))
+            stems = [symbols.stem if follows else " " * len(symbols.stem) for follows in goes_on[:depth]]
+            branches[row] = "".join(stems) + (symbols.branch if goes_on[depth] else symbols.last)
+            goes_on[depth:] = [True]
+    return branches
 
 
 def _remote(source: object, look: Look) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     _Row = tuple[str, int, str, str]
 
 FILE_NAME = "index.sqlite"
-VERSION = 3  # of what is kept; another one in the file means that it is made anew
+VERSION = 4  # of what is kept; another one in the file means that it is made anew
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode_as_text = json.JSONDecoder(parse_float=str, parse_int=str).decode
 _N_ATTRIBUTES = {"experiments": len(ATTRIBUTES), "baselines": len(BASELINE_ATTRIBUTES)}

@@ -1,7 +1,8 @@
 """Build the table of experiments: every ref, what the index or git says of it, and the values of live runs.
 
 Baselines stand newest first, each with its own params and metrics as the first row of its group; below it its
-experiments, newest first. Nothing is left out but what the caller did not select.
+experiments, newest first, those that ran within another one below it. Nothing is left out but what the caller did
+not select.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gittrack.git.repository import Repository
 
 _LOCAL = "local"
-_USUAL = ("experiment", "baseline", "rev", "kind", "status", "created", "source", "landed")
+_USUAL = ("experiment", "baseline", "rev", "kind", "status", "created", "source", "parent", "landed")
 _EXTRA = ATTRIBUTES[ATTRIBUTES.index("host") :]  # what few need to see
 
 
@@ -120,7 +121,7 @@ def build_listing(
         *(cells.column("param", name) for name in names.params),
     ]
     return Listing(
-        Table(tuple(columns), tuple(values)),
+        Table(tuple(columns), tuple(values), tuple(rows.depths)),
         [row and row.experiment for row in rows.rows],
         [start if row is None else row.commit for row, start in zip(rows.rows, rows.baselines, strict=True)],
         rows.problems(),
@@ -223,7 +224,7 @@ def _labels(repository: Repository, index: Index, rows: Rows) -> dict[str, str]:
 
 
 def _own_cells(rows: Rows, labels: dict[str, str], now_s: float) -> list[list[Any]]:
-    """Return the cells of all attributes up to the source."""
+    """Return the cells of all attributes up to the parent."""
     experiments: list[Any] = []
     revs: list[Any] = []
     created: list[Any] = []
@@ -236,7 +237,14 @@ def _own_cells(rows: Rows, labels: dict[str, str], now_s: float) -> list[list[An
     statuses: list[Any] = [status or MISSING for status in rows.statuses(now_s)]
     sources: list[Any] = [MISSING if row is None else row.experiment.remote or _LOCAL for row in rows.rows]
     baselines: list[Any] = rows.baselines
-    return [experiments, baselines, revs, kinds, statuses, created, sources]
+    return [experiments, baselines, revs, kinds, statuses, created, sources, _parent_names(rows)]
+
+
+def _parent_names(rows: Rows) -> list[Any]:
+    if not rows.parents:  # the usual case, which need not look at each row
+        return [MISSING] * len(rows.rows)
+    parents = [None if row is None else rows.parents.get(row.experiment) for row in rows.rows]
+    return [MISSING if parent is None else parent.name for parent in parents]
 
 
 def _gather(rows: Rows, blocks: Sequence[Block], base_blocks: Sequence[Block]) -> Cells:

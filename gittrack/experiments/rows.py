@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gittrack.experiments.nesting import Nested, find_parents, nest
 from gittrack.experiments.summaries import ATTRIBUTES, BROKEN
 from gittrack.host import host_name
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # An experiment that says `running`, on another machine and longer ago than this, is taken for dead.
 STALE_AFTER_S = 24 * 3600
 _STATUS, _STARTED, _PROBLEM, _HOST = (ATTRIBUTES.index(name) for name in ("status", "started", "problem", "host"))
+_RUN, _PARENT_RUN = ATTRIBUTES.index("run"), ATTRIBUTES.index("parent_run")
 _RUNNING = "running"
 
 
@@ -37,6 +39,8 @@ class Row(NamedTuple):
 class Rows:
     """All rows in order: groups newest first, in each the baseline and then its experiments, newest first.
 
+    Those that ran within another one of the group follow it.
+
     Args:
         members: The experiments.
         starts: Their baselines, and those that are wanted without experiments.
@@ -55,7 +59,9 @@ class Rows:
         self.starts: list[str] = []
         self.baselines: list[str] = []  # of each row
         self.rows: list[Row | None] = []  # None for a baseline
-        self._order(members, starts)
+        self.depths: list[int] = []  # of each row; empty when none stands below another
+        self.parents: dict[ExperimentRef, ExperimentRef] = {}
+        self._order(list(members), starts)
 
     def created(self, row: Row) -> float:
         """Return when an experiment started, UTC epoch seconds; 0 when that is unknown."""
@@ -98,7 +104,7 @@ class Rows:
     def _attribute(self, position: int) -> dict[str, Any]:
         return _column(self._blocks, position)
 
-    def _order(self, members: Iterable[Row], starts: Iterable[str]) -> None:
+    def _order(self, members: Sequence[Row], starts: Iterable[str]) -> None:
         groups: dict[str, list[tuple[float, str, Row]]] = {start: [] for start in starts}
         for row in members:
             groups[row.experiment.baseline].append((-self.created(row), row.experiment.name, row))
@@ -108,6 +114,34 @@ class Rows:
         for start in self.starts:
             self.rows += [None, *(row for _, _, row in groups[start])]
             self.baselines += [start] * (len(groups[start]) + 1)
+        self.parents = self._find_parents(members)
+        if self.parents:
+            self._nest()
+
+    def _find_parents(self, members: Sequence[Row]) -> dict[ExperimentRef, ExperimentRef]:
+        is_nested = any(any(block.columns[_PARENT_RUN]) for block in self._blocks)
+        if not is_nested and not any(row.live.attributes[_PARENT_RUN] for row in members if row.live is not None):
+            return {}
+        runs, parent_runs = self._attribute(_RUN), self._attribute(_PARENT_RUN)
+        nested = []
+        for row in members:
+            live = (None,) * len(ATTRIBUTES) if row.live is None else row.live.attributes
+            known = {run for run in (runs.get(row.commit), live[_RUN]) if run is not None}
+            nested.append(Nested(row.experiment, known, live[_PARENT_RUN] or parent_runs.get(row.commit)))
+        return find_parents(nested)
+
+    def _nest(self) -> None:
+        """Put children after their parent within each group."""
+        by_baseline: dict[str, dict[ExperimentRef, Row]] = {start: {} for start in self.starts}
+        for row in self.rows:
+            if row is not None:
+                by_baseline[row.experiment.baseline][row.experiment] = row
+        self.rows = []
+        for start in self.starts:
+            group = by_baseline[start]
+            placed = list(nest(list(group), self.parents))
+            self.rows += [None, *(group[experiment] for experiment, _ in placed)]
+            self.depths += [0, *(depth for _, depth in placed)]
 
     def _group_time(self, start: str, groups: Mapping[str, Sequence[tuple[float, str, Row]]]) -> float:
         """Return the time of a baseline; a commit that is gone stands where its newest experiment would."""

@@ -12,13 +12,14 @@ The attribute columns that `gittrack exp show` fills, in this order:
 - `status`: `running`, `completed`, `failed`, `killed` or `stale`
 - `created`: UTC seconds since 1970
 - `source`: `local` or the name of a git remote
+- `parent`: the name of the experiment within which it ran, when the table has that one
 - `landed` (optional): a true value when a later commit contains the experiment
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -90,9 +91,10 @@ class Table:
     Args:
         columns: The columns, in the order shown; no two share both name and kind.
         cells: For each column its values from the first row to the last; `MISSING` where a row has none.
+        depths: For each row how many others of its group it is nested in, right after them; empty when none is nested.
 
     Raises:
-        ValueError: `cells` does not fit `columns`, or its lists differ in length.
+        ValueError: `cells` does not fit `columns`, or its lists differ in length, or from that of `depths`.
 
     Example:
         >>> columns = Column("experiment", "attribute"), Column("lr", "param")
@@ -103,12 +105,15 @@ class Table:
 
     columns: tuple[Column, ...]
     cells: tuple[list[object], ...]
+    depths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.columns) != len(self.cells):
             raise ValueError(f"{len(self.columns)} columns with {len(self.cells)} lists of cells")
         if len({len(values) for values in self.cells}) > 1:
             raise ValueError("columns differ in length")
+        if self.depths and self.cells and len(self.depths) != self.n_rows:
+            raise ValueError(f"{self.n_rows} rows with {len(self.depths)} depths")
 
     @property
     def n_rows(self) -> int:
@@ -207,7 +212,7 @@ class Table:
         """Return the table with the rows of each group in the order of one column.
 
         Numbers come before NaN, NaN before text, and missing cells last, in either order. Equal cells keep
-        their order, and a baseline stays the first row of its group.
+        their order, and a baseline stays the first row of its group. Nothing is nested any more.
 
         Args:
             name: A column's name, as `position` takes it.
@@ -225,7 +230,7 @@ class Table:
             first = group.start + self._is_baseline(group.start)
             rows.extend(range(group.start, first))
             rows.extend(_sorted_rows(range(first, group.stop), values, descending=order == "desc"))
-        return self._take(rows)
+        return replace(self._take(rows), depths=())
 
     def head(self, count: int) -> Table:
         """Return the first `count` experiments, with the baselines that they start from.
@@ -256,10 +261,12 @@ class Table:
         return kinds is not None and kinds[row] == "baseline"
 
     def _at(self, positions: Sequence[int]) -> Table:
-        return Table(tuple(self.columns[i] for i in positions), tuple(self.cells[i] for i in positions))
+        columns, cells = tuple(self.columns[i] for i in positions), tuple(self.cells[i] for i in positions)
+        return Table(columns, cells, self.depths)
 
     def _take(self, rows: Sequence[int]) -> Table:
-        return Table(self.columns, tuple([values[row] for row in rows] for values in self.cells))
+        depths = tuple(self.depths[row] for row in rows) if self.depths else ()
+        return Table(self.columns, tuple([values[row] for row in rows] for values in self.cells), depths)
 
     def _index(self) -> dict[str, list[int]]:
         """Map every name a person may write to the columns it fits: qualified names win over bare ones."""

@@ -33,6 +33,18 @@ with gittrack.Run("live", params={"lr": 0.1}) as run:
         run.log_metric("loss", 1 / (step + 1), step)
     input()
 """
+NESTED_SCRIPT = """
+import gittrack
+with gittrack.Run("sweep") as sweep:
+    for fold in range(2):
+        with gittrack.Run(f"fold-{fold}", nested=True) as run:
+            run.log_metric("loss", 1 - fold / 2, 0)
+            if fold == 0:
+                with gittrack.Run("head", nested=True) as head:
+                    head.log_metric("loss", 0.75, 0)
+with gittrack.Run("late"):
+    pass
+"""
 SERIES = {f"metric{i}": Series([0, 1, 2], [1.0, 2.0, 3.0], [1.0, float("nan"), 3.0]) for i in range(8)}
 
 
@@ -177,6 +189,70 @@ def test_a_real_run_is_shown_with_what_it_has_logged(
     assert "── live 0.25" in drawn
     ended = row()
     assert (ended["status"], ended["loss"]) == ("completed", "0.25")
+
+
+@pytest.fixture
+def nested(repository: Repository, repo_dir: Path) -> Repository:
+    """Real runs in three levels, and one that is newer than all of them."""
+    subprocess.run([sys.executable, "-c", NESTED_SCRIPT], cwd=repo_dir, check=True, capture_output=True)
+    return repository
+
+
+def names_of(lines: list[str]) -> list[str]:
+    """Return the first column of a table without its heading and legend."""
+    return [line.split("  rev", maxsplit=1)[0][:18].rstrip() for line in lines if "─ " in line]
+
+
+def parents_of(gittrack: Gittrack, repo_dir: Path) -> dict[str, str | None]:
+    rows = json.loads("\n".join(gittrack("exp", "show", "--json", cwd=repo_dir)))
+    return {row["experiment"]: row["parent"] for row in rows if row["kind"] == "experiment"}
+
+
+def test_runs_within_runs_stand_below_their_parent(nested: Repository, repo_dir: Path, gittrack: Gittrack) -> None:
+    """Three levels are drawn as a tree, from git and from the index; data formats name the parent."""
+    assert nested
+    for _ in range(2):
+        tree = ["├─ late", "└─ sweep", "   ├─ fold-1", "   └─ fold-0", "      └─ head"]
+        assert names_of(gittrack("exp", "show", cwd=repo_dir)) == tree
+    parents = {"late": None, "sweep": None, "fold-1": "sweep", "fold-0": "sweep", "head": "fold-0"}
+    assert parents_of(gittrack, repo_dir) == parents
+    rows = list(csv.DictReader(gittrack("exp", "show", "--csv", cwd=repo_dir)))[1:]
+    assert {row["experiment"]: row["parent"] or None for row in rows} == parents
+    assert [row["experiment"] for row in rows] == list(parents)
+
+
+def test_a_sorted_table_is_flat(nested: Repository, repo_dir: Path, gittrack: Gittrack) -> None:
+    """Who asks for an order gets it across levels; choosing columns leaves the tree as it is."""
+    assert nested
+    lines = gittrack("exp", "show", "--sort-by", "loss", "--drop", "rev", cwd=repo_dir)
+    assert names_of(lines)[:3] == ["├─ fold-1", "├─ head", "├─ fold-0"]
+    assert not any(name.startswith(" ") for name in names_of(lines))
+    lines = gittrack("exp", "show", "--keep", "nothing", "--drop", "parent", "--only-changed", cwd=repo_dir)
+    assert names_of(lines)[-1] == "      └─ head"
+
+
+def test_children_of_a_removed_parent_stand_by_themselves(
+    nested: Repository, repo_dir: Path, gittrack: Gittrack
+) -> None:
+    """Without its parent a run is like any other, and its own children stay with it."""
+    assert nested
+    gittrack("exp", "remove", "sweep", "--yes", cwd=repo_dir)
+    assert names_of(gittrack("exp", "show", cwd=repo_dir)) == ["├─ late", "├─ fold-1", "└─ fold-0", "   └─ head"]
+    assert parents_of(gittrack, repo_dir) == {"late": None, "fold-1": None, "fold-0": None, "head": "fold-0"}
+
+
+def test_a_parent_under_way_has_its_children_below_it(
+    repository: Repository, repo_dir: Path, gittrack: Gittrack, git: Callable[..., str]
+) -> None:
+    """A parent without a commit yet, and a child that runs, are found by what they say now."""
+    base = git("rev-parse", "HEAD")
+    add_experiment(repository, "done", id="1" * 16, parent_run="0123456789abcdef")
+    meta = Meta("parent", "0123456789abcdef", "running", started=STARTED + 9, baseline=base)
+    child = Meta("runs", "2" * 16, "running", started=STARTED + 8, baseline=base, parent_run="1" * 16)
+    locks = [create_folder(repository.state_dir / "runs", one)[1] for one in (meta, child)]
+    assert names_of(gittrack("exp", "show", cwd=repo_dir)) == ["└─ parent ● runnin", "   └─ done", "      └─ runs ● ru"]
+    for lock in locks:
+        lock.release()
 
 
 def test_a_dead_run_is_closed_by_the_next_command(

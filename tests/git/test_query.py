@@ -184,6 +184,53 @@ def test_a_broken_experiment_is_a_row_that_says_so(repository: Repository, git: 
         assert "newer gittrack" in found.problems["newer"]
 
 
+def tree(found: Listing) -> list[tuple[object, ...]]:
+    names = ("experiment", "parent", "kind")
+    rows = zip(*(column(found, name) for name in names), found.table.depths, strict=True)
+    return [(name, parent, depth) for name, parent, kind, depth in rows if kind == "experiment"]
+
+
+def test_parents_in_a_circle_lose_no_experiment(repository: Repository) -> None:
+    """Records made by hand: two that are each other's parents, one below them, one that is its own parent."""
+    add_experiment(repository, "below", id="c" * 16, parent_run="a" * 16, started=STARTED + 4)
+    add_experiment(repository, "one", id="a" * 16, parent_run="b" * 16, started=STARTED + 3)
+    add_experiment(repository, "two", id="b" * 16, parent_run="a" * 16, started=STARTED + 2)
+    add_experiment(repository, "self", id="d" * 16, parent_run="d" * 16, started=STARTED + 1)
+    expected = [("self", MISSING, 0), ("one", "two", 0), ("below", "one", 1), ("two", "one", 1)]
+    for _ in range(2):
+        assert tree(listing(repository)) == expected
+
+
+def test_a_parent_on_another_baseline_is_named_only(repository: Repository, git: Callable[..., str]) -> None:
+    """Its child stays in the group of its own commit, also below one that has the parent's name."""
+    add_experiment(repository, "same", id="a" * 16)
+    git("commit", "-q", "--allow-empty", "-m", "Next")
+    add_experiment(repository, "same", id="b" * 16, started=STARTED + 3)
+    add_experiment(repository, "child", id="c" * 16, parent_run="a" * 16, started=STARTED + 2)
+    add_experiment(repository, "grandchild", id="d" * 16, parent_run="c" * 16, started=STARTED + 1)
+    newer = [("same", MISSING, 0), ("child", "same", 0), ("grandchild", "child", 1)]
+    older = [("same", MISSING, 0)]  # both commits may be of one second, and then either is the first
+    assert tree(listing(repository)) in ([*newer, *older], [*older, *newer])
+
+
+def test_a_child_stands_below_the_parent_of_its_own_remote(repository: Repository) -> None:
+    """A run that is here and, rewritten, on a remote is there twice; each child belongs to the one beside it."""
+    for remote in (None, "origin"):
+        is_here = remote is None
+        add_experiment(repository, "up", id="a" * 16, remote=remote, started=STARTED + is_here, notes=(str(remote),))
+        add_experiment(repository, "down", id="b" * 16, parent_run="a" * 16, remote=remote, notes=(str(remote),))
+    found = listing(repository)
+    assert tree(found) == [("up", MISSING, 0), ("down", "up", 1)] * 2
+    assert column(found, "source")[1:] == ["local", "local", "origin", "origin"]
+
+
+def test_a_table_without_nested_runs_has_no_depths(repository: Repository) -> None:
+    """Nothing is paid where nothing is nested, also when the parent is not there."""
+    add_experiment(repository, "alone", id="a" * 16, parent_run="b" * 16)
+    assert listing(repository).table.depths == ()
+    assert column(listing(repository), "parent") == [MISSING, MISSING]
+
+
 def live(name: str, baseline: str, **values: Any) -> Live:
     attributes = dict.fromkeys(ATTRIBUTES) | {"status": "running", "started": STARTED + 60}
     return Live(baseline, name, tuple(attributes.values()), values.get("metrics", {}), values.get("params", {}))

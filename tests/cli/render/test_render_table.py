@@ -74,6 +74,28 @@ def test_whole_table_reads_as_documented() -> None:
     ]
 
 
+def chain_of(n_rows: int, depths: tuple[int, ...]) -> Table:
+    columns = (*ATTRIBUTES[:2], ATTRIBUTES[3])
+    cells = [f"e{row}" for row in range(n_rows)], ["a" * 40] * n_rows, ["baseline", *["experiment"] * (n_rows - 1)]
+    return Table(columns, cells, depths)
+
+
+def test_nested_rows_are_a_tree() -> None:
+    """A line goes on as long as a sibling follows, in both sets of characters."""
+    table = chain_of(8, (0, 0, 1, 2, 2, 1, 0, 1))
+    assert plain(table)[2:] == ["├─ e1", "│  ├─ e2", "│  │  ├─ e3", "│  │  └─ e4", "│  └─ e5", "└─ e6", "   └─ e7"]
+    assert plain(table, unicode=False)[3:5] == ["|  |- e2", "|  |  |- e3"]
+    assert plain(table.head(3))[2:] == ["└─ e1", "   └─ e2", "      └─ e3"]
+
+
+@pytest.mark.parametrize("width", [24, 40, 80, 200])
+def test_deep_nesting_leaves_room_for_names(width: int) -> None:
+    """What a thousand levels have in their records does not push the table out of the terminal."""
+    lines = plain(chain_of(1001, (0, *range(1000))), width)
+    assert max(map(display_width, lines)) <= width
+    assert all(f"e{row}" in lines[row + 1] for row in range(1001))
+
+
 def test_ascii_needs_no_other_character() -> None:
     """A terminal without Unicode gets a table of ASCII alone."""
     lines = plain(experiments(), 60, unicode=False)

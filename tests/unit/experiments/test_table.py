@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gittrack.experiments.table import (
@@ -15,6 +17,16 @@ from gittrack.experiments.table import (
 )
 
 NAN = float("nan")
+
+
+def test_depths_follow_their_rows() -> None:
+    """Fewer columns or rows keep what is nested where; a table in another order has nothing nested."""
+    table = replace(grouped(), depths=(0, 0, 1, 2, 0, 0))
+    assert table.select(["experiment"]).depths == table.keep(["acc"]).depths == table.depths
+    assert table.head(2).depths == (0, 0, 1)
+    assert table.sort_by("acc").depths == ()
+    with pytest.raises(ValueError, match="6 rows with 1 depths"):
+        replace(grouped(), depths=(0,))
 
 
 def grouped() -> Table:
