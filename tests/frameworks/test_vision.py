@@ -147,15 +147,34 @@ YOLO("yolov8n-cls.yaml").train(
 
 
 def test_the_dvclive_callbacks_of_ultralytics(tmp_path: Path, workspace: Path) -> None:
-    """The library's own callbacks find `dvclive`: arguments, points of each epoch, images, and the best weights."""
+    """The library's own callbacks find `dvclive`: arguments, points of each epoch, images, and the best weights.
+
+    Files, rows and the summary's step are those that DVCLive 3.49.1 wrote for the same script.
+    """
     done = run_script(workspace, ULTRALYTICS, str(make_images(tmp_path / "images")), str(tmp_path / "yolo-runs"))
     assert done.returncode == 0, done.stderr
     assert "imgsz: 32\n" in Path("dvclive/params.yaml").read_text()
     latest = json.loads(Path("dvclive/metrics.json").read_text())
-    assert {"train", "metrics", "val"} <= set(latest)
+    assert set(latest) == {"train", "metrics", "val", "lr", "model", "step"}
+    assert latest["step"] == 1
+    rows = Path("dvclive/plots/metrics/train/loss.tsv").read_text().splitlines()
+    assert [row.split("\t")[0] for row in rows] == ["step", "0", "1"]
+    assert {path.relative_to("dvclive/plots/metrics").as_posix() for path in Path("dvclive").rglob("*.tsv")} == {
+        *(f"lr/pg{group}.tsv" for group in range(3)),
+        *(f"metrics/accuracy_top{count}.tsv" for count in (1, 5)),
+        "train/loss.tsv",
+        "val/loss.tsv",
+    }
+    assert Path("dvclive/plots/sklearn/cf.json").exists()
+    assert Path("dvclive/plots/images/val/val_batch_pred/0.jpg").exists()
     record = only_record(workspace)
     assert record.meta.status == "completed"
-    assert record.metrics["train/loss"].count == 3  # at each epoch, and once more at the end
+    # After the last step Ultralytics logs what the best weights reach, with `plot=False`: a point, but no row of a file.
+    assert steps_of(workspace, "train/loss") == [0, 1, 2]
     assert record.params["imgsz"] == 32
-    assert {entry.kind for entry in record.plots} >= {"image"}
-    assert [(entry.name, entry.type) for entry in record.artifacts] == [("best", "model")]
+    assert {entry.kind for entry in record.plots} >= {"image", "confusion_matrix"}
+    # Ultralytics asks for `cache_images`, which makes their folder an artifact.
+    assert {(entry.name, entry.path, entry.type) for entry in record.artifacts} == {
+        ("best", "dvclive/artifacts/best.pt", "model"),
+        ("images", "dvclive/plots/images", None),
+    }
