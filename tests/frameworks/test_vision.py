@@ -114,9 +114,9 @@ def make_boxes(folder: Path) -> Path:
     return description
 
 
-def train_ultralytics(folder: Path, model: Any) -> None:
+def train_ultralytics(folder: Path, model: Any, data: Path) -> None:
     model.train(
-        data=str(make_images(folder / "images")),
+        data=str(data),
         epochs=1,
         imgsz=32,
         batch=4,
@@ -129,18 +129,28 @@ def train_ultralytics(folder: Path, model: Any) -> None:
     )
 
 
-def test_ultralytics(tmp_path: Path, workspace: Path) -> None:
+@pytest.mark.parametrize(
+    ("model_file", "make_data_set", "metrics"),
+    [
+        ("yolov8n-cls.yaml", make_images, {"train/loss", "metrics/accuracy_top1"}),
+        ("yolov8n.yaml", make_boxes, {"train/box_loss", "val/box_loss"}),
+    ],
+    ids=["classification", "detection"],
+)
+def test_ultralytics(
+    tmp_path: Path, workspace: Path, model_file: str, make_data_set: Callable[[Path], Path], metrics: set[str]
+) -> None:
     """Arguments, losses and metrics of each epoch, and the best weights."""
     from ultralytics import YOLO
 
     from gittrack.integrations.ultralytics import add_callbacks
 
-    model = YOLO("yolov8n-cls.yaml")
+    model = YOLO(model_file)
     add_callbacks(model, name="y")
-    train_ultralytics(tmp_path, model)
+    train_ultralytics(tmp_path, model, make_data_set(tmp_path / "data"))
     record = only_record(workspace)
     assert record.params["imgsz"] == 32
-    assert {"train/loss", "metrics/accuracy_top1"} <= set(record.metrics)
+    assert metrics <= set(record.metrics)
     assert record.artifacts[0].type == "model"
 
 
@@ -149,7 +159,7 @@ def test_ultralytics_by_itself(tmp_path: Path, workspace: Path) -> None:
     from ultralytics import YOLO
 
     gittrack.autolog("ultralytics")
-    train_ultralytics(tmp_path, YOLO("yolov8n-cls.yaml"))
+    train_ultralytics(tmp_path, YOLO("yolov8n-cls.yaml"), make_images(tmp_path / "data"))
     assert "train/loss" in only_record(workspace).metrics
 
 
