@@ -6,6 +6,7 @@
 # make bench-peers  the same beside other trackers, which it installs, into docs/design/figures.md
 # make test-frameworks  tiny trainings with the real frameworks, in an environment of their own
 # make test-frameworks-vision  those that need torchvision, whose environment has some gigabytes
+# make test-dvc   what is exported for DVC, read by the real one, in an environment of its own
 # make test-pythons  the whole suite with the oldest and the newest Python
 # make test-slow  the long fault and fuzz runs
 # make test-newest-git  the tests that depend on git, with the newest git: built from Debian's source into .git-newest/ (on
@@ -34,7 +35,7 @@ SELECTION := gittrack tests/unit tests/property
 # What depends on git.
 GIT_SELECTION := tests/unit tests/git tests/cli tests/faults
 
-.PHONY: test test-frameworks test-frameworks-vision suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-pythons test-newest-git clean system-packages
+.PHONY: test test-frameworks test-frameworks-vision test-dvc suite suite-oldest-newest lint docs demo bench bench-peers test-slow test-pythons test-newest-git clean system-packages
 
 test: lint suite docs suite-oldest-newest
 
@@ -45,6 +46,9 @@ suite: $(VENV)/.ready $(SERVERS)/.ready system-packages
 test-frameworks: .venv-frameworks/.ready
 	KERAS_BACKEND=torch MPLBACKEND=agg .venv-frameworks/bin/python -m pytest -q -p no:xdist -W default tests/frameworks \
 	    --ignore tests/frameworks/test_vision.py
+
+test-dvc: $(VENV)/.ready .venv-dvc/.ready
+	$(BIN)/python -m pytest -q tests/git/test_export_dvc.py
 
 # Those that need torchvision, and with it a torch of some gigabytes.
 test-frameworks-vision: .venv-vision/.ready
@@ -91,7 +95,7 @@ bench-peers: $(VENV)/.ready .venv-peers/.ready
 	$(BIN)/python benchmarks/run_all.py --write --peers .venv-peers/bin/python
 
 clean:
-	rm -rf .venv .venv-3.* .servers .venv-peers .venv-frameworks .venv-vision .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* .servers .venv-peers .venv-dvc .venv-frameworks .venv-vision .git-newest docs/_build dist build demo-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
@@ -118,6 +122,12 @@ $(VENV)/.demo-ready: $(VENV)/.ready
 	test -x .venv-peers/bin/python || "$(PYTHON)" -m venv .venv-peers
 	.venv-peers/bin/python $(PIP) install --upgrade pip
 	.venv-peers/bin/python $(PIP) install --group peers
+	touch $@
+
+.venv-dvc/.ready: pyproject.toml
+	test -x .venv-dvc/bin/python || "$(PYTHON)" -m venv .venv-dvc
+	.venv-dvc/bin/python $(PIP) install --upgrade pip
+	.venv-dvc/bin/python $(PIP) install --group dvc
 	touch $@
 
 # Made from nothing when their requirements change: a torchvision that an older list asked for breaks another torch.

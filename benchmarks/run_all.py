@@ -29,6 +29,7 @@ import bench_live
 import bench_logging
 import bench_monitor
 import bench_peers
+import bench_report
 import bench_run
 import bench_share
 import bench_show
@@ -84,6 +85,7 @@ def measure(peers: Path | None, *, is_quick: bool) -> list[Figure]:
         *logging_figures(2_000 if is_quick else 20_000),
         *bench_curves.measure(100_000 if is_quick else bench_curves.N_SAMPLES, 3 if is_quick else bench_curves.REPEATS),
         *(bench_live.measure(1, 2_000, 200) if is_quick else bench_live.measure()),
+        *bench_report.measure(1 if is_quick else 3),
         *bench_run.measure(sizes, repeats, dvc),
         *bench_monitor.measure(5 if is_quick else bench_monitor.SECONDS),
         *list_figures(1_000 if is_quick else 10_000),

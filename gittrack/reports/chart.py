@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _WIDTH, _HEIGHT = 460, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 26, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 40, 42
+_LEGEND, _CHARACTER_WIDTH = 30, 6.2
 _COLOURS = ("#8f5bd7", "#0f9fb8", "#e8622d", "#37a169", "#3b82d6", "#d9861f", "#e0526a", "#7a8699")
 _N_TICKS = 5
 _MAX_NAMED_TICKS = 12
@@ -218,14 +219,21 @@ def _spots(
 
 
 def _legend(names: Sequence[str]) -> list[str]:
+    """Name the lines in a row above the plot, as many as there is room for."""
     if len(names) < 2:  # noqa: PLR2004  one line needs none
         return []
     parts = []
-    for number, name in enumerate(names[:6]):
-        up = _TOP + 12 + 14 * number
-        across = _WIDTH - _RIGHT - 10
-        parts.append(f'<rect x="{across}" y="{up - 8}" width="8" height="8" fill="{_COLOURS[number]}"/>')
-        parts.append(f'<text x="{across - 5}" y="{up}" text-anchor="end" opacity=".8">{_text(name)}</text>')
+    across = float(_LEFT)
+    for number, name in enumerate(names):
+        text = shorten(name, _LABEL)
+        width = 13 + _CHARACTER_WIDTH * len(text)
+        if number and across + width > _WIDTH - _RIGHT:
+            parts.append(f'<text x="{across:.1f}" y="{_LEGEND}" opacity=".8">…</text>')
+            break
+        colour = _COLOURS[number % len(_COLOURS)]
+        parts.append(f'<rect x="{across:.1f}" y="{_LEGEND - 8}" width="8" height="8" fill="{colour}"/>')
+        parts.append(f'<text x="{across + 12:.1f}" y="{_LEGEND}" opacity=".8">{_text(name)}</text>')
+        across += width + 12
     return parts
 
 

@@ -92,7 +92,7 @@ def plot_piece(entry: PlotEntry, read: Callable[[], bytes]) -> Piece:
     title = _title(entry)
     if entry.media_type.endswith(_DOCUMENT) and entry.size <= _MAX_DOCUMENT_BYTES:
         figure = read_plot(read()).get("figure")
-        values = ", ".join(f"{key} {_value(value)}" for key, value in entry.values.items())
+        values = ", ".join(f"{key} {_rounded(value)}" for key, value in entry.values.items())
         return Drawing(title, figure if isinstance(figure, dict) else {}, shorten(values))
     if entry.media_type.startswith("image/") and entry.size <= MAX_IMAGE_BYTES:
         return Image(title, entry.media_type, read())
@@ -106,7 +106,7 @@ def _tables(record: Record, commit: str | None) -> Iterator[Piece]:
     yield Pairs("Params", [(name, _value(value)) for name, value in sorted(record.params.items())])
     if record.metrics:
         rows = [
-            (name, *map(_value, (one.last, one.min, one.max, one.count)))
+            (name, *map(_rounded, (one.last, one.min, one.max, one.count)))
             for name, one in sorted(record.metrics.items())
         ]
         yield Table("Metrics", ("name", "last", "lowest", "highest", "points"), rows)
@@ -168,6 +168,11 @@ def _plots(entries: tuple[PlotEntry, ...], read_piece: Callable[[PlotEntry], Pie
 def _title(entry: PlotEntry) -> str:
     title = entry.title or entry.name
     return title if entry.step is None else f"{title} (step {entry.step})"
+
+
+def _rounded(value: Any) -> str:
+    """Return a value for reading: a float with six digits."""
+    return f"{value:.6g}" if isinstance(value, float) else _value(value)
 
 
 def _value(value: Any) -> str:

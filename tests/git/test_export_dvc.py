@@ -172,10 +172,10 @@ def test_an_experiment_before_the_first_commit_is_refused(tmp_path: Path) -> Non
 @pytest.fixture
 def dvc_run(tmp_path: Path) -> Callable[..., str]:
     """Return what runs the real DVC in `tmp_path / "repo"`, a repository of its own, and returns its output."""
-    peers = ROOT / ".venv-peers/bin/dvc"
-    program = str(peers) if peers.exists() else shutil.which("dvc")
+    own = ROOT / ".venv-dvc/bin/dvc"
+    program = str(own) if own.exists() else shutil.which("dvc")
     if program is None:
-        pytest.skip("needs dvc (make .venv-peers/.ready)")
+        pytest.skip("needs dvc (make test-dvc)")
     folder = make_repository(tmp_path / "repo", object_format="sha1")
 
     def run(*arguments: str) -> str:

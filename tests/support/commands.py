@@ -77,6 +77,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     ),
     "exp artifacts": _calls("exp artifacts odd", "exp artifacts odd --json", "exp artifacts odd --all --csv"),
     "exp plots": _calls("exp plots odd", "exp plots odd --json", "exp plots odd --csv"),
+    "exp report": _calls("exp report odd", "exp report odd --md"),
     "lineage": _calls("lineage odd", "lineage odd --json", "lineage train.py", f"lineage b3:{'0' * 64} --json"),
     "fetch": _calls("fetch team", "fetch team --prune"),
     "pull": _calls("pull team", "pull team theirs"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def _no_profile() -> Iterator[None]:
     previous = sys.getprofile()
+    gc.disable()  # a callback of a collection, such as that of Hypothesis, would be a moment of the test's
     yield
+    gc.enable()
     sys.setprofile(previous)
 
 
