@@ -130,14 +130,15 @@ $(VENV)/.demo-ready: $(VENV)/.ready
 	.venv-dvc/bin/python $(PIP) install --group dvc
 	touch $@
 
+# Made from nothing when their requirements change: a torchvision that an older list asked for breaks another torch.
 .venv-vision/.ready: pyproject.toml tests/frameworks/requirements-vision.txt
-	test -x .venv-vision/bin/python || "$(PYTHON)" -m venv .venv-vision
+	test $@ -nt tests/frameworks/requirements-vision.txt || "$(PYTHON)" -m venv --clear .venv-vision
 	.venv-vision/bin/python $(PIP) install --upgrade pip
 	.venv-vision/bin/python $(PIP) install --group test --requirement tests/frameworks/requirements-vision.txt --editable .
 	touch $@
 
 .venv-frameworks/.ready: pyproject.toml tests/frameworks/requirements.txt
-	test -x .venv-frameworks/bin/python || "$(PYTHON)" -m venv .venv-frameworks
+	test $@ -nt tests/frameworks/requirements.txt || "$(PYTHON)" -m venv --clear .venv-frameworks
 	.venv-frameworks/bin/python $(PIP) install --upgrade pip
 	.venv-frameworks/bin/python $(PIP) install --group test --requirement tests/frameworks/requirements.txt --editable .
 	touch $@

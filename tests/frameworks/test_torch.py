@@ -1,4 +1,4 @@
-"""Lightning, Fabric, transformers, accelerate, Keras, fastai, Ignite and Ultralytics, each on a tiny model."""
+"""Lightning, Fabric, transformers, accelerate, Keras and Ignite, each on a tiny model."""
 
 from __future__ import annotations
 
