@@ -274,7 +274,8 @@ def _open_resumed(
     with _released_on_error(repository, meta):
         previous = read_record(repository, tip.commit)
         first_step, first_system_step = next_steps(previous)
-        meta = meta._replace(group=meta.group or previous.meta.group)
+        parent = meta.parent_run or previous.meta.parent_run
+        meta = meta._replace(group=meta.group or previous.meta.group, parent_run=parent)
         folder, lock, journal = _create(repository.state_dir / RUNS, meta, durability)
     journal.event("resumes", tip.commit)
     starter = _start(repository, head, snapshot, folder, journal, context.environ, resumes=tip.commit)

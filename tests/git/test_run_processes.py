@@ -74,6 +74,9 @@ def test_a_child_with_another_name_is_a_run_of_its_own(repo_dir: Path) -> None:
     records = read_all(repo_dir)
     assert set(records) == {"parent", "trial"}
     assert records["trial"].meta.parent_run == run.id
+    with gittrack.Run("trial", resume=True, quiet=True) as trial:
+        trial.log_metric("more", 1)
+    assert read_all(repo_dir)["trial"].meta.parent_run == run.id
 
 
 def test_spawned_workers_join_and_forked_ones_break_nothing(repo_dir: Path) -> None:
