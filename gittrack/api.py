@@ -322,7 +322,7 @@ def _command_line() -> tuple[str, ...]:
 def _last_line(record: Record, commit: str) -> str:
     meta = record.meta
     line = f"gittrack: recorded {meta.name} ({commit[:8]}, {meta.status})"
-    from gittrack.cli.text import sanitise  # here: a script need not wait for it
+    from gittrack.visible import sanitise  # here: a script need not wait for it
 
     names = [sanitise(str(item.get("path"))) for item in meta.left_out]
     if names:

@@ -10,8 +10,8 @@ import click
 from gittrack.cli.artifact_parts import current_workspace
 from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import UsageError
+from gittrack.visible import sanitise
 from gittrack.workspace.add import Details, add, repository_path
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gittrack.cli.text import sanitise
 from gittrack.paths import check_repository_path
+from gittrack.visible import sanitise
 from gittrack.workspace.add import repository_path
 from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.revisions import NotTrackedError, resolve_revision, select_below

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gittrack.cli.text import display_width, sanitise, shorten
+from gittrack.cli.text import display_width, shorten
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from gittrack.cli.artifact_parts import count_artifacts, list_some
 from gittrack.cli.byte_progress import byte_progress, render_size
-from gittrack.cli.text import sanitise
 from gittrack.storage.choose import open_storage, storage_key
 from gittrack.storage.objectwise import DEFAULT_JOBS
+from gittrack.visible import sanitise
 from gittrack.workspace.sharing import fetch_artifacts, send_artifacts
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import gmtime, strftime
 from typing import Final
 
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600

@@ -11,10 +11,10 @@ import click
 from gittrack.cli.artifact_parts import current_workspace, path_from_top, say_bad_pointers
 from gittrack.cli.byte_progress import render_size
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import UsageError
 from gittrack.experiments.store import ExperimentMissingError
 from gittrack.git.state import read_head
+from gittrack.visible import sanitise
 from gittrack.workspace.diff import diff_revisions, diff_work_tree
 from gittrack.workspace.pointers import Pointers, list_commit_pointers
 from gittrack.workspace.revisions import NotTrackedError, list_pointers, resolve_revision, select_below

@@ -10,8 +10,8 @@ import click
 from gittrack.cli.checks import CHECKS, Examined, check_connection
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.program import find_program
-from gittrack.cli.text import sanitise
 from gittrack.git.hooks import git_version
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.checks import Finding

@@ -8,8 +8,8 @@ import click
 
 from gittrack.cli.artifact_parts import list_some
 from gittrack.cli.options import current_repository, current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import UsageError
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ import click
 from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.options import current_terminal, documented
 from gittrack.cli.share_parts import jobs_option, open_access
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError
+from gittrack.visible import sanitise
 from gittrack.workspace.get import REMOTE, get, open_source
 
 if TYPE_CHECKING:

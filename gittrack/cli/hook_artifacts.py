@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gittrack.cli.text import sanitise
 from gittrack.git.repository import Repository
+from gittrack.visible import sanitise
 from gittrack.workspace.workspace import Workspace
 
 if TYPE_CHECKING:

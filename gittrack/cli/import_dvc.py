@@ -9,7 +9,7 @@ import click
 from gittrack.cli.artifact_parts import count_artifacts, current_workspace, list_some, path_from_top
 from gittrack.cli.byte_progress import byte_progress
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 from gittrack.workspace.import_dvc import import_dvc
 
 if TYPE_CHECKING:

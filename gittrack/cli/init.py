@@ -8,13 +8,13 @@ import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.program import find_program
-from gittrack.cli.text import sanitise
 from gittrack.experiments.arrivals import Announced, fetch_state, read_announced, remote_experiments, write_announced
 from gittrack.git.hooks import HOOK_NAMES, find_place, git_version, inspect_hooks, install_hooks
 from gittrack.git.refs import list_refs
 from gittrack.git.remotes import default_remote, require_remote
 from gittrack.git.state import read_head
 from gittrack.git.tracking import add_tracking, can_track, hide_decorations, is_tracked
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

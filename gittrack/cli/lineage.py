@@ -11,8 +11,8 @@ import click
 from gittrack.cli.byte_progress import render_size
 from gittrack.cli.exp.show import close_dead_runs, write_lines
 from gittrack.cli.options import current_repository, current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

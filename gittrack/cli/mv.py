@@ -8,7 +8,7 @@ import click
 
 from gittrack.cli.artifact_parts import current_workspace, path_from_top, say_what_to_stage
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 from gittrack.workspace.add import repository_path
 from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.relocate import move

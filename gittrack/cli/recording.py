@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sized

@@ -10,8 +10,9 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, TextIO
 
 from gittrack.cli.cells import render_moment, render_value
-from gittrack.cli.text import sanitise, sanitise_json
+from gittrack.cli.text import sanitise_json
 from gittrack.experiments.table import MISSING, Missing
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,9 @@ from sys import float_info
 from typing import TYPE_CHECKING, Final
 
 from gittrack.cli.cells import render_number, render_value
-from gittrack.cli.text import display_width, pad, sanitise, shorten, style
+from gittrack.cli.text import display_width, pad, shorten, style
 from gittrack.experiments.table import MISSING
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from gittrack.cli.cells import render_number
 from gittrack.cli.plot_axis import Axis, log_ticks, ticks
-from gittrack.cli.text import display_width, sanitise, shorten, style
+from gittrack.cli.text import display_width, shorten, style
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

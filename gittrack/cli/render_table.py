@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 from gittrack.cli.table_block import State
 from gittrack.cli.table_fit import GAP, place
 from gittrack.cli.table_names import NameBlock
-from gittrack.cli.text import sanitise, shorten, style
+from gittrack.cli.text import shorten, style
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ import click
 
 from gittrack.cli.artifact_parts import current_workspace, say_what_to_stage, select_artifacts
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 from gittrack.workspace.relocate import remove
 
 

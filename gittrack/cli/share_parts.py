@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gittrack.cli.text import sanitise
 from gittrack.git.remotes import NoRemoteError, default_remote, is_address, list_remotes, remote_url, require_remote
 from gittrack.git.state import read_head
 from gittrack.git.transfer import Access
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

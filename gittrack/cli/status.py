@@ -10,7 +10,6 @@ import click
 from gittrack.cli.artifact_parts import list_some
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.program import find_program
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError
 from gittrack.experiments.names import REMOTES_NAMESPACE
 from gittrack.experiments.store import list_tips
@@ -21,6 +20,7 @@ from gittrack.git.tracking import is_tracked
 from gittrack.runs.folder import RUNS, list_folders
 from gittrack.storage.choose import storage_key
 from gittrack.storage.memory import FILE_NAME, Memory
+from gittrack.visible import sanitise
 from gittrack.workspace.state import read_states
 from gittrack.workspace.workspace import Workspace
 

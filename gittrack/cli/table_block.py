@@ -7,8 +7,9 @@ from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from gittrack.cli.cells import render_age, render_number, render_value
-from gittrack.cli.text import CODES, RESET, display_width, pad, sanitise, shorten
+from gittrack.cli.text import CODES, RESET, display_width, pad, shorten
 from gittrack.experiments.table import MISSING, Missing, differs
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

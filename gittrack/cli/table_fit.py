@@ -11,8 +11,9 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 from gittrack.cli.table_block import MAX_HEADING, Block
-from gittrack.cli.text import display_width, sanitise
+from gittrack.cli.text import display_width
 from gittrack.experiments.table import is_constant
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

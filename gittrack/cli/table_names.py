@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gittrack.cli.text import display_width, sanitise, shorten
+from gittrack.cli.text import display_width, shorten
 from gittrack.experiments.table import MISSING
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.render_table import Look

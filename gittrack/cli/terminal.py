@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
-from gittrack.cli.text import display_width, sanitise, shorten, style
+from gittrack.cli.text import display_width, shorten, style
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,13 +1,15 @@
 """Text for a terminal: made harmless, measured, shortened and coloured.
 
-Names, values and messages come from repositories that anyone may have written. `sanitise` shows their control
-characters instead of sending them to the terminal; the other functions expect text that went through it.
+Names, values and messages come from repositories that anyone may have written. `gittrack.visible.sanitise` shows their
+control characters instead of sending them to the terminal; the other functions expect text that went through it.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
+
+from gittrack.visible import HIDDEN, JOINERS
 
 CODES: Final = {
     "bold": "1",
@@ -24,36 +26,7 @@ CODES: Final = {
 RESET: Final = "\x1b[0m"
 ELLIPSIS: Final = "…"
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_JOINERS: Final = "\u200c\u200d"  # part of ordinary words in Persian and Indic scripts, and of emoji
 _EMOJI_STYLE: Final = "\ufe0f"
-
-
-def sanitise(text: str, *, multiline: bool = False) -> str:
-    r"""Return `text` with control characters and invisible marks written out.
-
-    C0 and C1 controls (so every ANSI escape), overrides of the writing direction and other format characters,
-    line separators and lone surrogates become `\n`, `\x1b`, `\u202e` and the like.
-
-    Args:
-        text: Text from a repository.
-        multiline: Whether newlines and tabs stay as they are.
-
-    Example:
-        >>> print(sanitise("red \x1b[31m \u202e\n"))
-        red \x1b[31m \u202e\n
-    """
-    if text.isprintable():
-        return text
-    from unicodedata import category
-
-    kept = _JOINERS + "\n\t" if multiline else _JOINERS
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if category(character) in _HIDDEN and character not in kept
-        else character
-        for character in text
-    )
 
 
 def sanitise_json(text: str) -> str:
@@ -134,7 +107,7 @@ def _json_character(character: str) -> str:
     from json import dumps
     from unicodedata import category
 
-    if category(character) not in _HIDDEN or character in _JOINERS + "\n":
+    if category(character) not in HIDDEN or character in JOINERS + "\n":
         return character
     return "\\u007f" if character == "\x7f" else dumps(character)[1:-1]
 

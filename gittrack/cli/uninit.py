@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.experiments.arrivals import FILE_NAME as ANNOUNCED
 from gittrack.git.hooks import remove_hooks
 from gittrack.git.rewrites import FILE_NAME as REWRITES
 from gittrack.git.rewrites import OLD_FILE_NAME as OLD_REWRITES
 from gittrack.git.tracking import remove_tracking, show_decorations
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

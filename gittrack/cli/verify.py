@@ -10,8 +10,8 @@ import click
 from gittrack.cli.artifact_parts import current_workspace, list_some, say_bad_pointers, select_artifacts
 from gittrack.cli.byte_progress import byte_progress, render_size
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError, UsageError
+from gittrack.visible import sanitise
 from gittrack.workspace.pointers import Pointers, list_workspace_pointers
 from gittrack.workspace.verify import verify
 

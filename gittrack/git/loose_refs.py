@@ -152,7 +152,8 @@ def _link(value: Path, target: Path) -> None:
         try:
             os.link(value, target)
         except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the folder above went while this one was made
+                target.parent.mkdir(parents=True, exist_ok=True)
         else:
             return
     os.link(value, target)

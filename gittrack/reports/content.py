@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gittrack.visible import sanitise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -99,14 +101,14 @@ class Content(NamedTuple):
 
 
 def shorten(text: str, limit: int = MAX_CELL) -> str:
-    """Return a text that is not longer than so many characters.
+    r"""Return a text that is not longer than so many characters, with those that cannot be seen written out.
 
     Args:
         text: The text.
         limit: How many characters.
 
     Example:
-        >>> shorten("abcdef", 4)
-        'abc…'
+        >>> shorten("abcdef", 4), shorten("\x1b[2J")
+        ('abc…', '\\x1b[2J')
     """
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return sanitise(text if len(text) <= limit else f"{text[: limit - 1]}…", multiline=True)

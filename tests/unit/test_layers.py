@@ -15,7 +15,20 @@ if TYPE_CHECKING:
 SOURCES = read_sources()
 LAYERS = {
     **dict.fromkeys(
-        ("errors", "values", "curves", "columns", "figures", "config", "paths", "secrets", "warn", "yaml_text"), 1
+        (
+            "errors",
+            "values",
+            "curves",
+            "columns",
+            "figures",
+            "config",
+            "paths",
+            "secrets",
+            "visible",
+            "warn",
+            "yaml_text",
+        ),
+        1,
     ),
     "reports": 2,
     **dict.fromkeys(("host", "scratch", "git", "artifacts"), 2),

@@ -9,7 +9,7 @@ import click
 from gittrack.artifacts.pointer import SUFFIX
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.recording import current_context
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

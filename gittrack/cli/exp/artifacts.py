@@ -9,7 +9,8 @@ import click
 from gittrack.cli.byte_progress import render_size
 from gittrack.cli.exp.show import close_dead_runs, write_lines, write_table
 from gittrack.cli.options import current_repository, current_terminal, documented, format_options
-from gittrack.cli.text import display_width, pad, sanitise
+from gittrack.cli.text import display_width, pad
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal

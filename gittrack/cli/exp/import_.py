@@ -9,7 +9,7 @@ import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
 from gittrack.cli.recording import count_values
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

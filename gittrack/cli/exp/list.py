@@ -8,9 +8,9 @@ import click
 
 from gittrack.cli.exp.show import close_dead_runs, read_listing, say_problems, write_lines
 from gittrack.cli.options import current_repository, current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError
 from gittrack.git.remotes import strip_credentials
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal

@@ -187,7 +187,7 @@ def write_table(terminal: Terminal, table: Table, output_format: str, precision:
     from io import StringIO
 
     from gittrack.cli import render_data
-    from gittrack.cli.text import sanitise
+    from gittrack.visible import sanitise
 
     with terminal.output() as stream:
         if output_format == "csv" and terminal.is_tty:

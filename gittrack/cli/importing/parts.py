@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gittrack.cli.options import current_repository, current_terminal
-from gittrack.cli.text import sanitise
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gittrack.cli.options import current_repository, current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.live.spool import list_spools
 from gittrack.live.target import Wishes, find_target
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gittrack.cli.options import current_terminal, documented
-from gittrack.cli.text import sanitise
 from gittrack.errors import GittrackError, UsageError
 from gittrack.live.post import Event, deliver_event
 from gittrack.live.target import Wishes, find_target
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.git.repository import Repository

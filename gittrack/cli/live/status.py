@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gittrack.cli.artifact_table import Field, write_fields
 from gittrack.cli.byte_progress import render_size
 from gittrack.cli.options import current_repository, current_terminal, documented, format_options
-from gittrack.cli.text import sanitise
 from gittrack.live.spool import list_spools
 from gittrack.live.target import NoTargetError, Wishes, find_target, without_userinfo
+from gittrack.visible import sanitise
 
 if TYPE_CHECKING:
     from gittrack.cli.terminal import Terminal

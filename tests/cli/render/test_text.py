@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gittrack.cli.text import display_width, pad, sanitise, shorten
+from gittrack.cli.text import display_width, pad, shorten
+from gittrack.visible import sanitise
 
 
 @pytest.mark.parametrize(
