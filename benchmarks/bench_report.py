@@ -73,13 +73,12 @@ def train(n_additions: int) -> tuple[float, float]:
     for step in range(LATE + N_WINDOW):
         window = LATE if step >= LATE else EARLY
         is_counted = window <= step < window + N_WINDOW
-        if is_counted:
-            sum(range(n_additions))
+        sum(range(n_additions))
         if step == EARLY // 2:
             live.make_report()
         start = now()
         for name in names:
-            live.log_metric(name, 1.0 / (step + 1))
+            live.log_metric(name, 1.0 / (step % 1000 + 1))
         live.next_step()
         if is_counted:
             taken[window] += now() - start
