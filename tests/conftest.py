@@ -66,6 +66,15 @@ def repo_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def in_repository_without_dvc(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the repository, with none of the variables that DVC and DVCLive take."""
+    monkeypatch.chdir(repo_dir)
+    for name in list(os.environ):
+        if name.startswith(("DVC_", "DVCLIVE_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
 def repository(repo_dir: Path) -> Repository:
     """`repo_dir` opened by the git layer."""
     return open_repository(repo_dir)

@@ -15,14 +15,14 @@ from gittrack.workspace.parcels import make_parcels
 from gittrack.workspace.pointers import list_workspace_pointers
 from gittrack.workspace.sharing import fetch_artifacts, send_artifacts
 from gittrack.workspace.workspace import Workspace
-from tests.support.artifacts import cache_of, track, write_files
+from tests.support.artifacts import cache_of, copies, track, write_files
 from tests.support.git_repository import make_repository, open_repository, run_git
 from tests.support.parcels import read_folder
 from tests.support.remotes import use_protocol
 from tests.support.steps import run_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from gittrack.storage.protocol import Parcel
@@ -54,15 +54,6 @@ def template(tmp_path: Path, storage: str) -> Path:
             place = (tmp_path / "work/shared").as_uri()
             run_git("config", "gittrack.storage", place, cwd=folder / name)
     return folder
-
-
-def copies(template: Path) -> Iterator[Path]:
-    """Yield a fresh copy as often as it is asked for; all have the same place."""
-    folder = template.with_name("work")
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(template, folder)
-        yield folder
 
 
 def parcels_of(workspace: Workspace) -> list[Parcel]:
@@ -116,7 +107,7 @@ def count_steps(work: Callable[[Path], object], folder: Path) -> int:
 @STRIDES
 def test_push_may_be_killed_at_every_step(template: Path, moment: Moment, stride: int) -> None:
     """What the storage shows is whole, and the next push sends the rest: the receiver gets every byte."""
-    work = copies(template)
+    work = copies(template, "work")
     n_steps = count_steps(send, next(work))
     for step in range(1, n_steps + 1, stride):
         folder = next(work)
@@ -142,7 +133,7 @@ def check_clean(clone: Path) -> None:
 def test_pull_may_be_killed_at_every_step(template: Path, moment: Moment, stride: int) -> None:
     """What the cache shows is whole, and the next pull fetches the rest."""
     (template.parent / "work").mkdir()
-    work = copies(template)
+    work = copies(template, "work")
     first = next(work)
     send(first)
     sent = template.with_name("sent")

@@ -55,12 +55,7 @@ SURFACE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _in_repository(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repo_dir)
-    for name in list(os.environ):
-        if name.startswith(("DVC_", "DVCLIVE_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("in_repository_without_dvc")
 
 
 @pytest.fixture

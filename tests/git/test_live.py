@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 RECORDED = Path(__file__).parents[1] / "data/dvclive-3.49.1.json"
 
 
-@pytest.fixture(autouse=True)
-def _in_repository(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repo_dir)
-    for name in list(os.environ):
-        if name.startswith(("DVC_", "DVCLIVE_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("in_repository_without_dvc")
 
 
 def test_the_files_are_those_of_dvclive(repo_dir: Path) -> None:

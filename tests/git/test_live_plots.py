@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import warnings
@@ -24,12 +23,7 @@ if TYPE_CHECKING:
 LABELS, SCORES = [0, 1, 1, 0, 1], [0.1, 0.9, 0.4, 0.6, 0.8]
 
 
-@pytest.fixture(autouse=True)
-def _in_repository(repo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repo_dir)
-    for name in list(os.environ):
-        if name.startswith(("DVC_", "DVCLIVE_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("in_repository_without_dvc")
 
 
 def exp_plots(*arguments: str) -> str:

@@ -85,9 +85,9 @@ def age(path: Path, days: float = 30) -> None:
     os.utime(path, (moment, moment))
 
 
-def copies(template: Path) -> Iterator[Path]:
-    """Yield a fresh copy of a repository as often as it is asked for; all have the same place."""
-    folder = template.with_name("repo")
+def copies(template: Path, name: str = "repo") -> Iterator[Path]:
+    """Yield a fresh copy of a folder as often as it is asked for; all have the same place, beside it, of a name."""
+    folder = template.with_name(name)
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(template, folder)
